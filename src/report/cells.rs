@@ -133,7 +133,8 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
             }
         }
         None if row.known.map_or(headline.metric.has_interval(), |known| !known) => {
-            Cell { text: format!("~{shown}"), caveat: Some(Caveat::Open), ..Cell::default() }
+            let warns = if row.known.is_some() { Caveat::Open } else { Caveat::Unasked };
+            Cell { text: format!("~{shown}"), caveat: Some(warns), ..Cell::default() }
         }
         None => shown.into(),
     }

@@ -22,6 +22,8 @@ pub enum Align {
 pub enum Caveat {
     /// `~`: a figure that is not known as precisely as asked.
     Open,
+    /// `~` too: a figure of which nothing was asked, and that is not known to within 5%.
+    Unasked,
     /// `()`: a figure of a model whose training was stopped.
     Unfinished,
     /// `-`: nothing was measured.

@@ -24,6 +24,7 @@ impl Caveat {
     pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::Open => "~ not yet known as precisely as asked",
+            Self::Unasked => "~ where nothing was asked: not known to within 5%",
             Self::Unfinished => "() training was stopped before it was done",
             Self::Missing => "- not measured (metrics.csv says why)",
             Self::Failed => "! failed",
@@ -161,10 +162,10 @@ impl Headline {
         let row = Place::of(self.metric).row(record, self.metric.id);
         measured(row, "the run ended before it was measured", |row, estimate| {
             let show = |value| self.scale.show(value);
-            let open = is_open(row);
+            let caveat = caveat(row);
             Cell {
-                text: format!("{}{}", if open { "~" } else { "" }, show(estimate)),
-                caveat: open.then_some(Caveat::Open),
+                text: format!("{}{}", if caveat.is_some() { "~" } else { "" }, show(estimate)),
+                caveat,
                 small: interval(row.low, row.high, show).unwrap_or_default(),
                 ..Cell::default()
             }
@@ -209,9 +210,17 @@ fn details(row: &MetricRow, estimate: f64) -> String {
     said
 }
 
+/// Half of the interval, as a share, beyond which a figure is marked of which nothing was asked.
+const UNASKED: f64 = 0.05;
+
+/// What its sign warns of, where a figure has one.
+pub(super) fn caveat(row: &MetricRow) -> Option<Caveat> {
+    let warns = if row.known.is_some() { Caveat::Open } else { Caveat::Unasked };
+    is_open(row).then_some(warns)
+}
+
 /// Whether a figure is not known as precisely as was asked; where nothing was asked of it, to less than 5%.
-pub(super) fn is_open(row: &MetricRow) -> bool {
-    const UNASKED: f64 = 0.05;
+fn is_open(row: &MetricRow) -> bool {
     let bounded = row.metric.def().is_some_and(MetricDef::has_interval);
     let half = row.low.zip(row.high).map(|(low, high)| (high - low) / 2.0);
     let wide = || {
@@ -381,8 +390,9 @@ mod tests {
             ("serve.max_rate", [Some(100.0), None], None, true),
             ("serve.max_rate", narrow, Some(false), true),
         ] {
-            let found = is_open(&row(metric, ends, known));
-            assert_eq!(found, says, "{metric} {ends:?} {known:?}");
+            let found = caveat(&row(metric, ends, known));
+            let sign = if known.is_some() { Caveat::Open } else { Caveat::Unasked };
+            assert_eq!(found, says.then_some(sign), "{metric} {ends:?} {known:?}");
         }
     }
 

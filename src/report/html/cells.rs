@@ -56,9 +56,10 @@ pub(super) fn table(
     columns.extend([epochs(records), time(records)]);
     section(page, "Runs and what they cost", |section| {
         grid(section, "cells", &columns, 1);
-        let [open, unfinished] = [Caveat::Open, Caveat::Unfinished].map(Caveat::meaning);
+        let [open, unasked, unfinished] =
+            [Caveat::Open, Caveat::Unasked, Caveat::Unfinished].map(Caveat::meaning);
         let says = format!(
-            "Under a figure stands its interval within this run. {open}; {unfinished}; \
+            "Under a figure stands its interval within this run. {open}; {unasked}; {unfinished}; \
              - not measured (point at it, or see metrics.csv, for the reason)."
         );
         section.leaf("p", &[("class", "small")], &says);
