@@ -3,9 +3,10 @@
 use super::front::{Dominator, FrontCell, FrontFigure, FrontReport, Mark, Tie};
 use super::headline::Place;
 use crate::event::{
-    Allocator, Constraint, Evidence, Failure, FailureKind, Feasibility, Finding, JobSpec, Limits,
-    MetricRow, ModelSpec, Note, Num, Objective, Op, Optimizer, Pattern, Reason, RowFields, Ruling,
-    RunRecord, RunStatus, RunVerdict, ServeSpec, StopDetail, StopReason, StopRecord, TrainSpec,
+    Age, Allocator, Constraint, Evidence, Failure, FailureKind, Feasibility, Finding, JobSpec,
+    Limits, MetricRow, ModelSpec, Note, Num, Objective, Op, Optimizer, Pattern, Reason, RowFields,
+    Ruling, RunRecord, RunStatus, RunVerdict, ServeSpec, Stage, StopDetail, StopReason, StopRecord,
+    TrainSpec,
 };
 use crate::metric::{self, Better};
 
@@ -252,6 +253,15 @@ pub(crate) fn of_peak(limit: f64) -> Finding {
 /// The finding of a run that failed.
 pub(crate) fn open() -> Finding {
     Finding::of_run(Ruling::Open, Evidence::BrokeOff { reason: StopReason::Failed })
+}
+
+/// A run with a limit that its requests leave undecided.
+pub(crate) fn undecided() -> RunRecord {
+    let age = Age { seconds: Num(4.0), stage: Stage::Serve(1), queues: false };
+    let (low, high) = (Some(Num(0.008)), Some(Num(0.012)));
+    let evidence = Evidence::Bounds { low, high, confidence: Num(0.995), load: None, age };
+    let finding = limited("serve.latency_p99", 0.01, Ruling::Open, evidence);
+    judged(completed(), Feasibility::Undecided, vec![finding.within(Stage::Serve(1))])
 }
 
 fn said(message: &str) -> StopDetail {

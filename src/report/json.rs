@@ -49,6 +49,8 @@ fn run(record: &RunRecord, pareto: Option<&str>) -> Value {
         "verdict": verdict.map(|verdict| json!({
             "verdict": verdict.verdict,
             "reason": words::verdict(record),
+            // What would decide a limit that is undecided.
+            "remedies": words::remedies([record]),
             "findings": verdict.findings,
         })),
         "limits": Some(&record.limits).filter(|limits| !limits.is_none()),
@@ -156,7 +158,9 @@ mod tests {
     use super::*;
     use crate::event::Feasibility;
     use crate::metric::MetricId;
-    use crate::report::fixtures::{all_kinds, compared, diverged, failed, front, judged, open};
+    use crate::report::fixtures::{
+        all_kinds, compared, diverged, failed, front, judged, open, undecided,
+    };
 
     #[test]
     fn the_document_is_as_promised() {
@@ -172,6 +176,15 @@ mod tests {
         let judged = judged(failed(), Feasibility::Undecided, vec![open()]);
         let text = serde_json::to_string(&judged).unwrap();
         assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), judged);
+    }
+
+    #[test]
+    fn an_undecided_run_says_what_would_decide_it() {
+        let bytes = document("x", &[undecided(), failed()], Extras::default()).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let remedies = value["runs"][0]["verdict"]["remedies"].as_array().unwrap();
+        assert!(remedies[0].as_str().unwrap().starts_with("longer stages"), "{remedies:?}");
+        assert_eq!(remedies.len(), 1);
     }
 
     #[test]

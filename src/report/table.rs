@@ -312,6 +312,7 @@ mod tests {
     use crate::event::{Age, Evidence, Num, Ruling, Stage, StopReason};
     use crate::report::fixtures::{
         all_kinds, compared, completed, failed, front, judged, limited, of_peak, open, record,
+        undecided,
     };
 
     fn closing() -> Closing<'static> {
@@ -434,6 +435,14 @@ mod tests {
         }
         let many = vec![records[1].clone(); 9];
         assert!(summary(&many, &closing(), 80).contains("3 more infeasible: see"));
+    }
+
+    #[test]
+    fn what_would_decide_a_limit_is_said_once_for_all_runs() {
+        let table = summary(&[undecided(), completed(), undecided()], &closing(), 400);
+        let says = "what would decide it: longer stages bring its bounds together";
+        assert_eq!(table.matches(says).count(), 1, "{table}");
+        assert!(!summary(&[completed()], &closing(), 400).contains("what would decide"));
     }
 
     #[test]

@@ -147,7 +147,13 @@ pub(super) fn table(page: &mut Markup, records: &[RunRecord]) {
             Column::words("why", records, why),
         ]);
     }
-    section(page, "Why each run ended", |section| grid(section, "stops", &columns, 1));
+    section(page, "Why each run ended", |section| {
+        grid(section, "stops", &columns, 1);
+        for remedy in words::remedies(records) {
+            let says = format!("What would decide an undecided limit: {remedy}.");
+            section.leaf("p", &[("class", "small")], &says);
+        }
+    });
 }
 
 fn evidence(record: &RunRecord) -> String {
