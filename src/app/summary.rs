@@ -143,7 +143,7 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
     let rows = figure.visits.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
     let uneven = rows.filter(|row| far(row)).count();
     if uneven > 0 {
-        parts.push(format!("in {uneven} of {values} runs few slow steps took most of the time: the median step is at least twice as fast"));
+        parts.push(format!("in {uneven} of {values} runs slow steps took most of the time: the median step is at least twice as fast"));
     }
     if lost > 0 {
         parts.push(format!("{lost} failed or cancelled runs left out"));

@@ -388,7 +388,7 @@ pub enum Note {
         /// Share of the mean latency.
         share: Num,
     },
-    /// The mean over all the time is far below what a usual step makes: few slow ones took most of it.
+    /// The mean over all the time is far below what a usual step makes: slow ones took most of it.
     FarFromMedian {
         /// The rate that the median step makes.
         usual: Num,

@@ -23,7 +23,7 @@ pub(super) fn uneven(records: &[RunRecord]) -> Option<String> {
     let more = if more > 0 { format!(" ({more} more like it)") } else { String::new() };
     Some(format!(
         "{} in {} of {} is {} times below the rate of its median step{more}: a throughput is a mean over all the time, of which \
-         few slow steps took most; p50 is the usual step",
+         slow steps took most; p50 is the usual step",
         row.metric,
         row.phase,
         record.run,

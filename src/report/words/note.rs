@@ -224,7 +224,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
             percent(share.0)
         ),
         Note::FarFromMedian { usual } => format!(
-            "a mean over all the time, most of which few slow steps took: the median step makes {}",
+            "a mean over all the time, most of which slow steps took: the median step makes {}",
             unit.show(usual.0)
         ),
         Note::Disturbed { share, without, mostly } => {

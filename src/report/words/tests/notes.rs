@@ -279,7 +279,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         (Note::Unstable { reached: None, asked: Num(0.05) }, "unstable: not known within ±5%"),
         (
             Note::FarFromMedian { usual: Num(43_500.0) },
-            "a mean over all the time, most of which few slow steps took: the median step makes 43.5 k/s",
+            "a mean over all the time, most of which slow steps took: the median step makes 43.5 k/s",
         ),
         (
             Note::NoiseLimited { reached: share, asked: Num(0.05), takes_s: Num(93.0) },
