@@ -98,8 +98,8 @@ fn sweep(temporary: &Path) {
     let left =
         entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()));
     for folder in left.map(|entry| entry.path()) {
-        // What somebody else owns cannot be opened.
-        if lock(&folder).is_ok() {
+        // What somebody else owns cannot be opened. Locked until it is gone: nobody can take it for its own meanwhile.
+        if let Ok(_lock) = lock(&folder) {
             remove(&folder, &folder.join(PIPE));
         }
     }
@@ -135,8 +135,9 @@ fn folder(temporary: &Path) -> io::Result<(PathBuf, OwnedFd)> {
 }
 
 fn is_taken(error: &io::Error) -> bool {
-    use io::ErrorKind::{AlreadyExists, WouldBlock};
-    matches!(error.kind(), AlreadyExists | WouldBlock)
+    use io::ErrorKind::{AlreadyExists, NotFound, WouldBlock};
+    // Gone again: somebody has swept it before it was locked.
+    matches!(error.kind(), AlreadyExists | NotFound | WouldBlock)
 }
 
 /// Reads what a command reports until it is told to finish.
@@ -263,5 +264,24 @@ mod tests {
             [&left, &foreign, &lives, &full].map(|path| path.exists()),
             [false, true, true, true]
         );
+    }
+
+    /// Several programs make their folders and sweep at once: one that is taken for left before it is locked is made anew.
+    #[test]
+    fn who_sweeps_takes_nobody_s_new_folder_for_good() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..300 {
+                        sweep(path);
+                        let (made, _lock) = folder(path).unwrap();
+                        named_pipe(&made.join(PIPE)).unwrap();
+                        remove(&made, &made.join(PIPE));
+                    }
+                });
+            }
+        });
     }
 }
