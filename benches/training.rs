@@ -136,7 +136,7 @@ impl std::fmt::Display for Ratio {
 fn perftune_run(model: &str, dataset: &str, (folder, seconds): (&Path, f64)) -> Child {
     let grid = folder.join("grid.toml");
     let text = format!(
-        "[grid]\nmodel = \"{model}\"\ndataset = \"{dataset}\"\n[train]\nepochs = 100000\nvalidation_share = \"0%\"\n\
+        "repeat = 1\n[grid]\nmodel = \"{model}\"\ndataset = \"{dataset}\"\n[train]\nepochs = 100000\nvalidation_share = \"0%\"\n\
          [serve]\nenabled = false\n[stop]\nmax_run_time = \"{seconds}s\"\n"
     );
     std::fs::write(&grid, text).unwrap();

@@ -54,7 +54,8 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
     problems.check(Some(()))?;
     let (bases, axes) = (Bases::new(".".as_ref()), AxisList::default());
     let mut settings = schema::settings(&root, Context::of(&bases, &axes), &mut problems);
-    header::put_arguments(&mut settings, asked.repeat, None, &mut problems);
+    let repeat = asked.repeat.unwrap_or(Repeats::Fixed(1));
+    header::put_arguments(&mut settings, Some(repeat), None, &mut problems);
     let resolved = settings.resolve(&asked.machine, &mut problems);
     problems.check(Some(()))?;
     if let [program, args @ ..] = asked.words {

@@ -97,8 +97,9 @@ pub(super) fn repeat(node: &Node) -> Read<Repeats> {
     }
 }
 
-/// What `max_repeats` and `--full` make of `repeat`: whole runs are not ended by what is known.
+/// What `max_repeats` and whole runs make of `repeat`: these are not ended by what is known.
 pub(super) fn settle_repeats(settings: &mut Settings, full: bool, problems: &mut Problems) {
+    let full = full || !settings.stop.enabled;
     match (&mut settings.repeats, settings.max_repeats) {
         (Repeats::Auto { .. }, _) if full => settings.repeats = Repeats::Fixed(1),
         (Repeats::Auto { most }, Some((asked, _))) => *most = asked,

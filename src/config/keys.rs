@@ -81,7 +81,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         }),
     )
     .about("runs of each cell; auto: until its figures are known between runs")
-    .always("repeat", |_, run| run.repeat.into()),
+    .always("repeat", |plan, _| plan.repeats.to_string().into()),
     key("max_repeats", Count(2, MOST_REPEATS, |s, v, at| s.max_repeats = Some((v, at.key))))
         .about("the most runs of a cell; with repeat = \"auto\"")
         .never(|_, _| Repeats::AUTO.most().into()),
@@ -242,6 +242,9 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     )
     .about("the longest time in a stage; what is not known by then is unstable")
     .always("stop.max_time_s", |_, run| run.stop.max_time_s.into()),
+    key("stop.futility", Flag(|s, v, _| s.stop.futility = v))
+        .about("whether a stage is left as soon as noise keeps its metrics open for longer than its time")
+        .never(|_, run| run.stop.futility.into()),
     key(
         "stop.max_run_time",
         Duration(0.001, LONGEST_S, |s, v, _| s.stop.max_run_time_s = Some(v.as_secs())),

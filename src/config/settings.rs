@@ -69,7 +69,7 @@ impl Default for Settings {
         Self {
             name: None,
             seed: (1, Place::whole(GRID)),
-            repeats: Repeats::Fixed(1),
+            repeats: Repeats::AUTO,
             max_repeats: None,
             budget_s: None,
             train: TrainSpec {

@@ -69,7 +69,8 @@ impl Run {
         let here = state.stage;
         let settled = state.settled(self.policy.looks, expired) && old_enough;
         let left_s = self.left_s(here);
-        let futile = old_enough
+        let futile = self.policy.futility
+            && old_enough
             && self
                 .stage(here)
                 .is_some_and(|state| left_s > 0.0 && state.is_futile(self.policy.looks, left_s));

@@ -26,6 +26,9 @@ pub struct StopPolicy {
     pub min_time_s: f64,
     /// Longest time in a stage for metrics to become known; then the stage is left as *noise-limited* or *unstable*.
     pub max_time_s: f64,
+    /// Whether a stage is left as soon as waiting for the rest of its time is futile.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub futility: bool,
     /// Longest wall time of a run; then it ends as *budget*.
     pub max_run_time_s: Option<f64>,
     /// The length of what the figures are to speak of, in seconds: intervals then take in how the level may wander until
@@ -56,6 +59,7 @@ impl Default for StopPolicy {
             looks: 1,
             min_time_s: 1.0,
             max_time_s: 60.0,
+            futility: true,
             max_run_time_s: None,
             horizon_s: None,
             patience: 5,
@@ -64,6 +68,10 @@ impl Default for StopPolicy {
             constraints: Vec::new(),
         }
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The groups that are chosen when the user chooses nothing.

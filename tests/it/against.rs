@@ -13,6 +13,7 @@ use crate::support::{Lab, Running, Shown, rows};
 /// Two cells of two seconds each in virtual time; what is really measured of the process itself decides nothing.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 seed = 1
 [worker]
 program = "scripted"

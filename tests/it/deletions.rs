@@ -9,6 +9,7 @@ use crate::support::Lab;
 /// A cell that is slower and one that is not, in as few blocks as can be red.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 seed = 1
 [worker]
 program = "scripted"

@@ -12,6 +12,7 @@ use crate::support::{Lab, Running, Shown};
 
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { talks = true, steps_per_epoch = 100 }

@@ -12,6 +12,7 @@ fn grid(worker: &str, more: &str) -> String {
     format!(
         r#"
 name = "t"
+repeat = 1
 [worker]
 {worker}
 options = {{ time = "real", talks = true, steps_per_epoch = 100, memory_bytes = 134217728 }}

@@ -15,6 +15,7 @@ use crate::support::{Lab, Row, Shown};
 /// In real time, since the counters rise in it: some 3 s of steps, and serving before.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { time = "real", steps_per_epoch = 100, request_us = 1000.0 }

@@ -8,6 +8,7 @@ use crate::support::Lab;
 
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 50, peak_bytes = 67108864 }

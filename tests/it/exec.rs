@@ -419,6 +419,7 @@ fn two_measurements_of_a_command_are_compared() {
 
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 50 }

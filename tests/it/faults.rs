@@ -9,6 +9,7 @@ fn lab(fault: &str) -> Lab {
     Lab::new(&format!(
         r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 hang_timeout = "1s"
@@ -291,6 +292,7 @@ fn a_worker_that_does_not_read_a_long_job_is_ended() {
     let lab = Lab::new(&format!(
         r#"
 name = "t"
+repeat = 1
 [worker]
 command = ["sleep", "100000"]
 hang_timeout = "500ms"

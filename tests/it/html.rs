@@ -7,6 +7,7 @@ use crate::support::Lab;
 /// In virtual time: a step takes 1 ms, a request of one 100 us, one of 32 5.7 times that.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 50, peak_bytes = 67108864 }

@@ -10,6 +10,7 @@ use crate::support::{Lab, Row, Shown};
 /// A worker that spends real time, so that ticks come; `hello` names no device.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { time = "real", step_us = 5000.0, steps_per_epoch = 40 }

@@ -8,6 +8,7 @@ use crate::support::{Lab, rows};
 /// batches are fast, many epochs accurate. `two` with small batches is neither.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 3000, peak_bytes = 67108864, test_samples = 2000 }

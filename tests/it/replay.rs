@@ -280,6 +280,7 @@ fn asked_then_and_now(folder: &Path, cores: f64) -> [Vec<(usize, Asked)>; 2] {
 /// Steps that are really spent, so that ticks and steps interleave as they do in earnest.
 const LIVE: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 100, time = "real", step_us = 3000.0, request_us = 500.0, spread = 0.05 }

@@ -6,6 +6,7 @@ use crate::support::Lab;
 
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 5 }

@@ -11,6 +11,7 @@ use crate::support::{Lab, Shown, rows};
 /// Two models by two batch sizes in virtual time: a second of training takes some milliseconds.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 50, peak_bytes = 67108864 }
@@ -472,6 +473,8 @@ fn a_worker_in_another_language_is_measured_like_the_own_one() {
             "results/t",
             "--only",
             "batch_size=64",
+            "--repeat",
+            "1",
             "--set",
             "serve.max_time=1s",
             "--set",
@@ -538,6 +541,7 @@ fn a_peak_that_was_not_watched_is_no_figure() {
     let lab = Lab::new(
         r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { time = "real", step_us = 20000.0, steps_per_epoch = 50, memory_bytes = 64000000 }

@@ -5,6 +5,7 @@ use crate::support::{Lab, Row};
 /// In virtual time a request takes 5 ms, 2% more or less; nothing is trained.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 [grid]

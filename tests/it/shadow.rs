@@ -90,6 +90,7 @@ fn the_standard_output_is_one_document_in_each_format() {
 /// Steps and requests of fixed cost in virtual time, and metrics that the sampler has no part in.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 500, spread = 0.05 }
@@ -204,6 +205,7 @@ fn live_and_shadow(folder: &Path, cores: f64) -> (Option<f64>, ShadowEnd) {
 /// Steps and requests that really take their time.
 const LIVE: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 100, time = "real", step_us = 3000.0, request_us = 500.0, spread = 0.05 }

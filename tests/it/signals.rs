@@ -14,6 +14,7 @@ fn grid(worker: &str) -> String {
     format!(
         r#"
 name = "t"
+repeat = 1
 [worker]
 {worker}
 grace = "30s"

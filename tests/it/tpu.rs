@@ -27,6 +27,7 @@ fn lab(opens: &[u32], body: &str) -> Lab {
     let lab = Lab::new(&format!(
         r#"
 name = "t"
+repeat = 1
 [worker]
 command = {command}
 grace = "200ms"

@@ -6,6 +6,7 @@ use crate::support::{Lab, Row};
 /// sample takes 100 us. The accuracy is 0.95 less half of itself each epoch.
 const GRID: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 50, peak_bytes = 67108864 }
@@ -200,6 +201,7 @@ fn a_verdict_on_requests_is_confirmed_on_the_trained_model() {
 /// Steps, requests and epochs that really take their time; the accuracy is as good as it gets after five epochs or so.
 const LIVE: &str = r#"
 name = "t"
+repeat = 1
 [worker]
 program = "scripted"
 options = { steps_per_epoch = 100, time = "real", step_us = 1000.0, request_us = 500.0 }

@@ -29,6 +29,12 @@ pub(super) const PERFTUNE: RuleDef = RuleDef {
             f64::INFINITY,
             "the length of what the figure is to speak of; off: of what was seen",
         ),
+        param(
+            "futility",
+            ParamKind::Word(&["on", "off"]),
+            0.0,
+            "whether a stage is left as soon as noise outlasts its time",
+        ),
     ],
     build: Some(|spec| Box::new(Own::new(spec))),
     takes_precision: true,
@@ -83,6 +89,9 @@ pub(super) fn policy_of(spec: &RuleSpec, policy: &StopPolicy) -> StopPolicy {
     if let Some(horizon_s) = spec.given("horizon") {
         policy.horizon_s = Some(horizon_s).filter(|horizon_s| horizon_s.is_finite());
     }
+    if let Some(place) = spec.given("futility") {
+        policy.futility = place == 0.0;
+    }
     if spec.given("looks").is_some() {
         policy.looks = u32::try_from(spec.count("looks")).unwrap_or(policy.looks);
     }
@@ -122,7 +131,8 @@ impl SeriesRule for Own {
         let assessment = self.assess();
         self.streak.look(&assessment);
         let takes = assessment.takes;
-        let futile = |left_s| left_s <= 0.0 || takes.is_some_and(|t| t.least_more_s > left_s);
+        let drowns = |left_s| takes.is_some_and(|takes| takes.least_more_s > left_s);
+        let futile = |left_s| left_s <= 0.0 || (self.policy.futility && drowns(left_s));
         match left_s {
             _ if self.streak.reaches(self.policy.looks) => Standing::Known,
             Some(left_s) if futile(left_s) => Standing::GaveUp,
