@@ -51,7 +51,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A file of another version.
-    #[error("{} has format {found} and this perftune reads {}.x only: formats are not converted; read it with the perftune that wrote it, or measure again", path.display(), FORMAT.major)]
+    #[error("{} has format {found} and this perftune reads {}.x only: formats are not converted; read it with the perftune that wrote it, or measure again (`run --fresh` replaces results)", path.display(), FORMAT.major)]
     Version {
         /// The file.
         path: PathBuf,
@@ -124,6 +124,11 @@ impl StoreError {
         use std::io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
         let told = |kind| [NotFound, InvalidData, UnexpectedEof].contains(&kind);
         matches!(self, Self::Io { source, .. } if !told(source.kind()))
+    }
+
+    /// Whether the file is one that a perftune wrote, though this one cannot read it.
+    pub(super) const fn is_of_perftune(&self) -> bool {
+        matches!(self, Self::Version { .. } | Self::Changed { .. })
     }
 
     pub(crate) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {

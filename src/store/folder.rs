@@ -252,7 +252,12 @@ fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
     if !path.exists() {
         return Ok(());
     }
-    let Some(head) = read_manifest(path)? else {
+    let head = match read_manifest(path) {
+        // What another perftune has left is to be replaced, not read.
+        Err(error) if existing == Existing::Replace && error.is_of_perftune() => return Ok(()),
+        head => head?,
+    };
+    let Some(head) = head else {
         let entries = fs_err::read_dir(path).map_err(StoreError::io("cannot read the folder"))?;
         let foreign = entries.flatten().any(|entry| entry.file_name() != ".lock");
         let foreign = foreign && !only_unfinished_beginnings(path);
@@ -309,8 +314,12 @@ fn check_space(path: &Path) -> Result<(), StoreError> {
 /// Removes what perftune wrote, and nothing else that a user may have put there. The manifest becomes one without runs: if
 /// this process is killed now, the next would take a folder without one for somebody else's.
 fn clear(path: &Path) -> Result<(), StoreError> {
-    if let Some(head) = read_manifest(path)? {
-        let none = serde_json::json!({ "format": FORMAT, "name": head.name, "runs": [] });
+    let name = match read_manifest(path) {
+        Err(error) if error.is_of_perftune() => Some(String::new()),
+        head => head?.map(|head| head.name),
+    };
+    if let Some(name) = name {
+        let none = serde_json::json!({ "format": FORMAT, "name": name, "runs": [] });
         let bytes = json::sealed(&none)
             .map_err(|error| StoreError::io("cannot write the manifest")(error.into()))?;
         atomic::write(&path.join(MANIFEST), &bytes)?;
@@ -334,6 +343,27 @@ mod tests {
     use crate::event::RunStatus;
 
     const REFUSE: Existing = Existing::Refuse { resumes: true };
+
+    #[test]
+    fn results_that_cannot_be_read_are_replaced_where_they_are_of_perftune() {
+        let old = br#"{"format":{"major":1,"minor":0},"name":"g","runs":["a"]}"#.to_vec();
+        let none = serde_json::json!({ "format": FORMAT, "name": "g", "runs": ["a"] });
+        let edited = String::from_utf8(json::sealed(&none).unwrap()).unwrap();
+        let edited = edited.replace("\"a\"", "\"b\"").into_bytes();
+        for manifest in [old, edited] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path();
+            fs_err::write(path.join(MANIFEST), manifest).unwrap();
+            fs_err::create_dir_all(path.join("runs/a")).unwrap();
+            for existing in [REFUSE, Existing::Resume] {
+                let refused = Results::open(path, existing).unwrap_err();
+                assert!(refused.to_string().contains("--fresh"), "{refused}");
+            }
+            let opened = Results::open(path, Existing::Replace).unwrap();
+            assert!(opened.manifest().unwrap().unwrap().runs.is_empty());
+            assert!(!path.join("runs/a").exists());
+        }
+    }
 
     #[test]
     fn a_folder_of_somebody_else_is_left_alone() {
