@@ -333,6 +333,27 @@ mod tests {
         // A regime that outlasts the rounds is not seen by them: in a quarter of the invocations nothing changes at all.
         let blind = covered(60.0, true, 3);
         assert!((0.5..0.75).contains(&blind), "{blind}");
+        // Several invocations at other times see it. Where each finds one speed all along, eight find it alike once in 128 times.
+        for (mean_s, sessions) in [(60.0, 5), (600.0, 8)] {
+            let share = covered_by_sessions(mean_s, sessions);
+            assert!(share > 0.9, "{mean_s} s, {sessions} sessions: {share}");
+        }
+    }
+
+    /// The same of the values of so many invocations, hours apart.
+    fn covered_by_sessions(mean_s: f64, sessions: usize) -> f64 {
+        let mut noise = Noise::new(13);
+        let mut held = 0_u32;
+        for _ in 0..400 {
+            let mut session = || {
+                let visits = regimes(&mut noise, mean_s, &[0.0, 30.0, 60.0]);
+                visits.iter().sum::<f64>() / visits.len() as f64
+            };
+            let values: Vec<f64> = (0..sessions).map(|_| session()).collect();
+            let found = between_visits(&[figure(0, &values)], 0.95)[0];
+            held += u32::from(found.is_some_and(|found| found.interval.contains(1.3)));
+        }
+        f64::from(held) / 400.0
     }
 
     proptest! {
