@@ -24,6 +24,8 @@ pub struct GridFile<'a> {
     pub path: &'a Path,
     /// `KEY=VALUE` each.
     pub set: &'a [String],
+    /// The profile that is put over the rest of the file.
+    pub profile: Option<&'a str>,
     /// `AXIS=VALUE` each: only these cells.
     pub only: &'a [String],
     /// The base seed, instead of the grid's.
@@ -69,6 +71,7 @@ pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
     let request = Request {
         source,
         set: grid.set,
+        profile: grid.profile,
         only: grid.only,
         seed: grid.seed,
         repeat: grid.repeat,

@@ -81,6 +81,16 @@ pub struct RunArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, help_heading = "What to run")]
     pub set: Vec<String>,
 
+    /// Put the settings of [profile.NAME] over the rest of the grid
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PERFTUNE_PROFILE",
+        hide_env_values = true,
+        help_heading = "What to run"
+    )]
+    pub profile: Option<String>,
+
     /// Run only the cells with this value of an axis; commas separate several
     #[arg(long, value_name = "AXIS=VALUE", value_parser = assignment, help_heading = "What to run")]
     pub only: Vec<String>,
@@ -133,7 +143,7 @@ pub struct RunArgs {
     pub compare: AgainstArgs,
 
     /// The results folder [default: results/NAME]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Results")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, env = "PERFTUNE_OUT", hide_env_values = true, help_heading = "Results")]
     pub out: Option<PathBuf>,
 
     /// Keep the finished runs of the results folder; run what is missing or failed
@@ -145,7 +155,7 @@ pub struct RunArgs {
     pub fresh: bool,
 
     /// What to print on the standard output
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table, help_heading = "Results")]
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table, env = "PERFTUNE_FORMAT", hide_env_values = true, help_heading = "Results")]
     pub format: ReportFormat,
 
     /// In the table, a row for each run instead of each cell
@@ -171,6 +181,7 @@ impl RunArgs {
         GridFile {
             path: &self.grid,
             set: &self.set,
+            profile: self.profile.as_deref(),
             only: &self.only,
             seed: self.seed,
             repeat: self.repeat,

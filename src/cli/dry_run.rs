@@ -29,8 +29,10 @@ pub fn render(
     let shown = ShownSettings::new(plan, runs);
     let rows = runs.iter().map(|run| PlanRow { run: run.run.clone(), settings: shown.of(run) });
     match format {
-        Format::Table => out.write_all(plan_table(&plan.name, rows, width).as_bytes())?,
-        Format::Json => plan_json(out, &plan.name, rows)?,
+        Format::Table => {
+            out.write_all(plan_table(&plan.name, rows, &plan.sources, width).as_bytes())?;
+        }
+        Format::Json => plan_json(out, &plan.name, rows, &plan.sources)?,
         Format::Csv => plan_csv(out, rows)?,
     }
     Ok(())
@@ -82,6 +84,7 @@ mod tests {
                 grace_ns: 2_000_000_000,
             },
             warnings: Vec::new(),
+            sources: vec![("train.epochs".to_owned(), "grid.toml:9".to_owned())],
             notes: Vec::new(),
         }
     }

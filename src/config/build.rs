@@ -37,6 +37,7 @@ impl Settings {
             grams_per_kwh: self.grams_per_kwh,
             worker: self.worker.clone(),
             warnings: Vec::new(),
+            sources: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -85,6 +85,16 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key("max_repeats", Count(2, MOST_REPEATS, |s, v, at| s.max_repeats = Some((v, at.key))))
         .about("the most runs of a cell; with repeat = \"auto\"")
         .never(|_, _| Repeats::AUTO.most().into()),
+    key(
+        "extends",
+        Own("a file, or a list of files", TEXTS, |_, _, _, _| Ok(())),
+    )
+    .about("grid files on top of which this one is put; relative to this one"),
+    key(
+        "profile.NAME",
+        Own("a table", r#"{ "type": "object" }"#, |_, _, _, _| Ok(())),
+    )
+    .about("keys of the grid that --profile NAME puts over the file; inherits = \"OTHER\" puts them over another profile"),
     key("run.budget", Duration(0.001, LONGEST_S, |s, v, _| s.budget_s = Some(v.as_secs())))
         .about("time for the whole grid; what is not run by then is left to --resume")
         .never(|plan, _| plan.budget_s.into()),

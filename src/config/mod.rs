@@ -1,6 +1,7 @@
 //! The grid file: TOML in, a checked [`plan::Plan`] out.
 //!
-//! The text is a tree that knows the place of every key and value (`document`), `--set` is put on top of it (`set`), and
+//! The text is a tree that knows the place of every key and value (`document`), on top of what it extends and below the profile
+//! that is asked for (`layers`); `--set` is put on top of all (`set`), and
 //! the tree is walked by hand. What keys there are is a table (`keys`); each one puts its value into the
 //! `settings`, first those of the file, then for each cell those of the overrides that match (`resolve`). The axes of
 //! `[grid]` become pools of checked values (`axes`), and a cell is an index into each pool (`cells`).
@@ -17,6 +18,7 @@ mod gate;
 mod header;
 mod key;
 mod keys;
+mod layers;
 mod limits;
 mod metrics;
 mod models;
@@ -47,35 +49,34 @@ pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Reques
 use crate::document::problems::{Place, Problems};
 use axes::Axes;
 use key::Context;
+use layers::Document;
 use plan::{Plan, WorkerProgram};
 use resolve::Resolver;
-use world::{Bases, World};
+use world::World;
 
 use crate::document::tree;
 use crate::event::{AxisList, Objective};
 use crate::gate::GatePolicy;
 use crate::units::Span;
 
-/// The tree of a grid file, or of a file that holds a part of one; and its text.
-fn document(
-    source: &GridSource,
-    problems: &mut Problems,
-) -> Result<(tree::Table, usize), ConfigError> {
-    let text = header::read_source(source, problems);
-    let text = problems.check(text)?;
-    let root = tree::parse_document(text, problems);
-    Ok((problems.check(root)?, text))
+/// A file that holds a part of a grid, or all of it.
+fn part(source: &GridSource, problems: &mut Problems) -> Result<Document, ConfigError> {
+    let folder = match source {
+        GridSource::Path(path) => path.parent().unwrap_or(path),
+        GridSource::Stdin(_) => ".".as_ref(),
+    };
+    layers::read(source, folder, None, problems)
 }
 
 /// The objectives of a grid file, or of a file that holds nothing else.
 pub fn objectives(source: &GridSource) -> Result<Vec<Objective>, ConfigError> {
     let mut problems = Problems::default();
-    let (root, text) = document(source, &mut problems)?;
+    let Document { root, text, bases } = part(source, &mut problems)?;
     let mut aimed = Vec::new();
     // Nothing else of the file matters, and nothing else is judged.
     if let Some(table) = root.get("objectives") {
         let only = tree::Table { entries: vec![table.clone()] };
-        let (bases, axes) = (Bases::new(".".as_ref()), AxisList::default());
+        let axes = AxisList::default();
         aimed = schema::settings(&only, Context::of(&bases, &axes), &mut problems).objectives;
     }
     if root.get("objectives").is_none() {
@@ -91,12 +92,12 @@ pub fn objectives(source: &GridSource) -> Result<Vec<Objective>, ConfigError> {
 /// The gate of a grid file, or of a file that holds nothing else.
 pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
     let mut problems = Problems::default();
-    let (root, text) = document(source, &mut problems)?;
+    let Document { root, text, bases } = part(source, &mut problems)?;
     // A gate whose name has a typing mistake must not be one that is simply not there.
     schema::check_top(&root, &mut problems);
     let table = root.get("gate");
     let only = tree::Table { entries: table.cloned().into_iter().collect() };
-    let (bases, axes) = (Bases::new(".".as_ref()), own::axes(&root, &mut problems));
+    let axes = own::axes(&root, &mut problems);
     let found = schema::settings(&only, Context::of(&bases, &axes), &mut problems).gate;
     // A grid without one is judged by the defaults.
     let grid = root.get("grid").is_some();
@@ -113,12 +114,16 @@ pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
 /// The checked plan, or everything that is wrong with the grid.
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
-    let (mut root, _) = document(&request.source, &mut problems)?;
-    let swept = if request.keeps_names { swept(&root) } else { Vec::new() };
-    set::apply(&mut root, request.set, &mut problems);
-    own::write_out(&mut root, &mut problems);
+    let (source, folder) = (&request.source, &request.base_dir);
+    let mut document = layers::read(source, folder, request.profile, &mut problems)?;
+    let root = &mut document.root;
+    let swept = if request.keeps_names { swept(root) } else { Vec::new() };
+    set::apply(root, request.set, &mut problems);
+    let sources = layers::sources(root, &problems);
+    own::write_out(root, &mut problems);
     problems.check(Some(()))?;
-    checked(&root, &swept, request, &mut problems)
+    let plan = checked(&document, &swept, request, &mut problems)?;
+    Ok(Plan { sources, ..plan })
 }
 
 /// The keys of the axes to which a grid file gives several values.
@@ -133,14 +138,14 @@ fn swept(root: &tree::Table) -> Vec<String> {
 
 /// The plan of a whole tree; `swept`: the axes that vary in the file.
 fn checked(
-    root: &tree::Table,
+    document: &Document,
     swept: &[String],
     request: &Request<'_>,
     problems: &mut Problems,
 ) -> Result<Plan, ConfigError> {
-    let bases = Bases::new(&request.base_dir);
+    let Document { root, bases, .. } = document;
     let axes = own::axes(root, problems);
-    let context = Context::of(&bases, &axes);
+    let context = Context::of(bases, &axes);
     let mut settings = schema::settings(root, context, problems);
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
     header::settle_repeats(&mut settings, request.full, problems);
@@ -156,7 +161,7 @@ fn checked(
             .limits
             .resolve(&machine.limits, &mut Problems::default())
             .threads(machine.cores()),
-        bases: &bases,
+        bases,
         axes: &axes,
         narrowed: set::touches(request.set, "grid"),
         max_cells: request.max_cells,

@@ -46,6 +46,9 @@ pub struct Plan {
     pub worker: WorkerSettings,
     /// What the user should know, though it is no error.
     pub warnings: Vec<String>,
+    /// Where each key of the grid was said, such as `base.toml:12`, in the order of the keys.
+    #[serde(skip)]
+    pub sources: Vec<(String, String)>,
     /// What was found in the files of data sets since nobody says it.
     #[serde(skip)]
     pub notes: Vec<String>,

@@ -41,7 +41,7 @@ pub(super) struct TableDef {
     pub(super) holds: Holds,
 }
 
-pub(super) static TABLES: [TableDef; 18] = {
+pub(super) static TABLES: [TableDef; 19] = {
     const fn table(name: &'static str, holds: Holds, about: &'static str) -> TableDef {
         TableDef { name, about, holds }
     }
@@ -66,6 +66,7 @@ pub(super) static TABLES: [TableDef; 18] = {
         table("models", GridKeys, "commands as models"),
         table("objectives", GridKeys, "what cells are compared by"),
         table("gate", GridKeys, "by which rules results are compared with those of a baseline"),
+        table("profile", GridKeys, "settings that --profile puts over those of the file"),
         table("sampler", GridKeys, "how often and what to read of the machine"),
         table("energy", GridKeys, "what energy means"),
         table("worker", GridKeys, "who does the work"),
@@ -215,6 +216,11 @@ fn check_table(table: &TableDef, inner: &Table, names: &Names<'_>, problems: &mu
 }
 
 /// The table of this name, or the tables of its list; what is no table is reported by who reads it.
+/// What the table of this name holds.
+pub(super) fn holds(name: &str) -> Option<Holds> {
+    TABLES.iter().find(|table| table.name == name).map(|table| table.holds)
+}
+
 fn tables_of<'a>(root: &'a Table, name: &str) -> Vec<&'a Table> {
     let items = root.get(name).into_iter().flat_map(|entry| entry.node.items());
     items.filter_map(Node::table).collect()

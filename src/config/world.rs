@@ -62,6 +62,8 @@ pub struct Request<'a> {
     pub source: GridSource,
     /// Each `--set KEY=VALUE`.
     pub set: &'a [String],
+    /// `--profile`: settings of the file that are put over the rest of it.
+    pub profile: Option<&'a str>,
     /// Each `--only AXIS=VALUE[,VALUE]`.
     pub only: &'a [String],
     /// `--seed`: instead of the file's.
@@ -89,8 +91,8 @@ pub struct Request<'a> {
 /// What relative paths are relative to.
 #[derive(Debug)]
 pub(super) struct Bases {
-    /// The grid file's folder, for what the file says.
-    file: PathBuf,
+    /// The folder of each file of the grid, by its text, for what the files say.
+    files: Vec<(usize, PathBuf)>,
     /// The working directory, for what the command line says.
     arguments: PathBuf,
 }
@@ -99,13 +101,19 @@ impl Bases {
     /// Of a grid file in this folder.
     pub(super) fn new(folder: &Path) -> Self {
         Self {
-            file: std::path::absolute(folder).unwrap_or(folder.to_owned()),
+            files: vec![(GRID, std::path::absolute(folder).unwrap_or(folder.to_owned()))],
             arguments: std::env::current_dir().unwrap_or(PathBuf::from(".")),
         }
     }
 
+    /// Takes in a file that the grid extends.
+    pub(super) fn add(&mut self, text: usize, folder: PathBuf) {
+        self.files.push((text, folder));
+    }
+
     pub(super) fn of(&self, node: &Node) -> &Path {
-        if node.place.text == GRID { &self.file } else { &self.arguments }
+        let file = self.files.iter().find(|(text, _)| *text == node.place.text);
+        file.map_or(&self.arguments, |(_, folder)| folder)
     }
 }
 

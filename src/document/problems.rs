@@ -142,6 +142,16 @@ impl Problems {
         }
     }
 
+    /// A place in a few words: `grid.toml:12`, or the argument.
+    pub(crate) fn says(&self, place: Place) -> String {
+        match (self.texts.get(place.text), place.span) {
+            (Some(text), _) if text.argument => text.body.clone(),
+            (Some(text), Some((from, _))) => format!("{}:{}", text.origin, text.find(from).0 + 1),
+            (Some(text), None) => text.origin.clone(),
+            (None, _) => String::new(),
+        }
+    }
+
     /// Everything that is wrong so far.
     pub(crate) fn take_error(&mut self) -> ConfigError {
         let mut errors = std::mem::take(&mut self.errors);

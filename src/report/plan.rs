@@ -52,7 +52,12 @@ impl Told<'_> {
 
 /// What would be run, for people: settings that all runs share once, the others in a table. No row is kept: there may be a
 /// hundred thousand.
-pub fn plan_table<'a>(name: &str, rows: impl Iterator<Item = PlanRow<'a>>, width: usize) -> String {
+pub fn plan_table<'a>(
+    name: &str,
+    rows: impl Iterator<Item = PlanRow<'a>>,
+    sources: &[(String, String)],
+    width: usize,
+) -> String {
     let mut runs = Vec::new();
     let mut told: Vec<Told<'_>> = Vec::new();
     for (place, row) in rows.enumerate() {
@@ -88,6 +93,7 @@ pub fn plan_table<'a>(name: &str, rows: impl Iterator<Item = PlanRow<'a>>, width
         Column { align, ..Column::words(&head, told.cells, |cell| cell) }
     }));
     out.push_str(&render(columns, width));
+    out.push_str(&said(sources, width));
     out
 }
 
@@ -113,6 +119,29 @@ fn shared_block(shared: &[(&str, &Value)], width: usize) -> String {
         }
     }
     out
+}
+
+/// Which file or argument says what, with the lines, where it is more than the grid file alone.
+fn said(sources: &[(String, String)], width: usize) -> String {
+    let mut origins: Vec<(&str, Vec<String>)> = Vec::new();
+    for (key, place) in sources {
+        let line = place.rsplit_once(':').filter(|(_, line)| line.parse::<u64>().is_ok());
+        let (origin, key) = match line {
+            Some((file, line)) => (file, format!("{key} ({line})")),
+            None => (place.as_str(), key.clone()),
+        };
+        match origins.iter_mut().find(|(known, _)| *known == origin) {
+            Some((_, keys)) => keys.push(key),
+            None => origins.push((origin, vec![key])),
+        }
+    }
+    if origins.len() < 2 {
+        return String::new();
+    }
+    let lines = origins
+        .iter()
+        .map(|(origin, keys)| wrap(&format!("said by {origin}: {}", keys.join(", ")), width, "  "));
+    "\n".to_owned() + &lines.collect::<String>()
 }
 
 /// What is not set is said so.
@@ -143,14 +172,17 @@ pub fn plan_json<'a>(
     out: impl Write,
     name: &str,
     rows: impl Iterator<Item = PlanRow<'a>> + Clone,
+    sources: &[(String, String)],
 ) -> Result<(), ReportError> {
     #[derive(Serialize)]
     struct Document<'a, T> {
         format: json::Format,
         name: &'a str,
+        sources: serde_json::Map<String, Value>,
         plan: T,
     }
-    json::write_pretty(out, &Document { format: json::FORMAT, name, plan: Rows(rows) })
+    let sources = sources.iter().map(|(key, place)| (key.clone(), place.clone().into())).collect();
+    json::write_pretty(out, &Document { format: json::FORMAT, name, sources, plan: Rows(rows) })
 }
 
 /// Rows that are made as they are written.
@@ -195,12 +227,17 @@ mod tests {
 
     #[test]
     fn what_all_runs_share_is_said_once() {
-        insta::assert_snapshot!("plan_table", plan_table("three-by-three", rows().into_iter(), 80));
+        let said = [("train.epochs", "base.toml:12"), ("grid.model", "grid.toml:3")]
+            .map(|(key, place)| (key.to_owned(), place.to_owned()));
+        insta::assert_snapshot!(
+            "plan_table",
+            plan_table("three-by-three", rows().into_iter(), &said, 80)
+        );
         insta::assert_snapshot!(
             "plan_table_one",
-            plan_table("one", rows().into_iter().take(1), 80)
+            plan_table("one", rows().into_iter().take(1), &said[..1], 80)
         );
-        assert_eq!(plan_table("none", [].into_iter(), 80), "none: 0 runs\n");
+        assert_eq!(plan_table("none", [].into_iter(), &[], 80), "none: 0 runs\n");
     }
 
     #[test]
@@ -209,7 +246,7 @@ mod tests {
         plan_csv(&mut csv, rows().into_iter()).unwrap();
         insta::assert_snapshot!("plan_csv", String::from_utf8(csv).unwrap());
         let mut json = Vec::new();
-        plan_json(&mut json, "x", rows().into_iter()).unwrap();
+        plan_json(&mut json, "x", rows().into_iter(), &[]).unwrap();
         let json: Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(json["plan"][1]["settings"]["train.epochs"], 10);
         assert_eq!(json["plan"][1]["settings"]["serve.batch_size"][1], 32);

@@ -99,6 +99,7 @@ impl Arguments {
 
     fn load(&self, source: GridSource) -> Result<Plan, ConfigError> {
         load(&Request {
+            profile: None,
             source,
             set: &self.set,
             only: &self.only,

@@ -25,6 +25,7 @@ mod environment;
 mod exec;
 mod faults;
 mod html;
+mod layers;
 mod limits;
 #[cfg(feature = "torch")]
 mod native;

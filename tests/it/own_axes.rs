@@ -13,6 +13,7 @@ const HOSTILE: &str = "=1+1;$(touch owned)\n\u{1b}[31m<b>'\"";
 fn lab() -> Lab {
     let lab = Lab::new(
         r#"name = "t"
+repeat = 1
 [models.mine]
 command = ["sh", "told.sh", "{run}", "{dropout}", "{schedule}"]
 steps = false

@@ -118,6 +118,7 @@ fn side(grid: &Path, seed: u64, blocks: u32, factor: f64) -> Result<ComparedSide
     let plan = load(&GridFile {
         path: grid,
         set: &set,
+        profile: None,
         only: &[],
         seed: Some(seed),
         repeat: Some(Repeats::Fixed(2 * blocks)),
