@@ -340,7 +340,7 @@ mod tests {
         }
     }
 
-    /// The same of the values of so many invocations, hours apart.
+    /// The same of so many invocations, hours apart.
     fn covered_by_sessions(mean_s: f64, sessions: usize) -> f64 {
         let mut noise = Noise::new(13);
         let mut held = 0_u32;

@@ -152,7 +152,8 @@ fn the_example_sweeps_a_momentum_of_some_cells_and_the_environment_of_all() {
         let example = format!("{}/configs/{file}", env!("CARGO_MANIFEST_DIR"));
         fs::copy(example, lab.path(file)).unwrap();
     }
-    let args = ["run", "own-axes.toml", "--out", "results/t", "--only", "noise=0.01"];
+    let args =
+        ["run", "own-axes.toml", "--out", "results/t", "--only", "noise=0.01", "--repeat", "1"];
     let table = lab.call(&args).exits(0).stdout;
     assert!(["momentum", "PYTHONMALLOC"].iter().all(|head| table.contains(head)), "{table}");
     let rows = lab.rows("report.csv");
@@ -180,6 +181,7 @@ fn the_example_sweeps_a_momentum_of_some_cells_and_the_environment_of_all() {
 fn a_foreign_worker_is_told_its_axes_and_finds_its_variables() {
     let lab = Lab::new(
         r#"name = "t"
+repeat = 1
 [worker]
 command = ["sh", "worker.sh"]
 
