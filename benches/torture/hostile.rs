@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use perftune::metric::{MetricDef, find};
 use serde_json::{Value, json};
 
 use super::attack::Place;
@@ -141,15 +142,16 @@ fn judge(place: &Place, runs: u64, toll: &mut Toll, what: &str) {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().cloned().unwrap_or_default();
     let column = |name: &str| header.iter().position(|column| column == name);
-    let (Some(estimate), Some(status), Some(said_by)) =
-        (column("estimate"), column("status"), column("said_by"))
+    let (Some(metric), Some(estimate), Some(status), Some(said_by)) =
+        (column("metric"), column("estimate"), column("status"), column("said_by"))
     else {
         toll.add(Harm::Torn, format!("{what}: metrics.csv lacks columns"));
         return;
     };
     for row in reader.records().flatten() {
-        // What a worker calls a metric of its own may be anything.
-        let ours = row[said_by].is_empty() && &row[status] == "completed";
+        // What a worker calls a metric of its own may be anything, and so may a loss.
+        let measured = !find(&row[metric]).is_some_and(MetricDef::is_of_model);
+        let ours = measured && row[said_by].is_empty() && &row[status] == "completed";
         if ours && row[estimate].parse().is_ok_and(|figure: f64| figure.abs() > ABSURD) {
             toll.add(Harm::Silent, format!("{what}: {}", row.iter().collect::<Vec<_>>().join(",")));
         }
