@@ -18,6 +18,12 @@ const LONGEST_KEY: usize = 40;
 /// The table of axes that set the environment.
 pub(super) const ENV_TABLE: &str = "env";
 
+/// The keys of `[grid]` that are free, and what they are.
+pub(super) const FREE: [(&str, &str); 2] = [
+    ("NAME", "an axis of your own, which the command of a model has in braces or [axes] declares"),
+    ("env.NAME", "a variable of the environment of what does the work"),
+];
+
 /// What `[axes.NAME]` says besides the values.
 #[derive(Debug, Default)]
 pub(super) struct Declared {

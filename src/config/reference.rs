@@ -152,13 +152,19 @@ pub fn keys() -> Vec<KeyRow> {
     let mut rows: Vec<KeyRow> = top.map(|key| row(key, false)).collect();
     for table in &TABLES {
         match table.holds {
-            Holds::Axes => rows.extend(AXES.iter().map(|def| KeyRow {
-                key: format!("grid.{}", def.key),
-                value: kind(def).says(),
-                default: axis_default(def),
-                overridable: def.in_train,
-                about: def.about,
-            })),
+            Holds::Axes => {
+                rows.extend(AXES.iter().map(|def| KeyRow {
+                    key: format!("grid.{}", def.key),
+                    value: kind(def).says(),
+                    default: axis_default(def),
+                    overridable: def.in_train,
+                    about: def.about,
+                }));
+                let value = OwnKind::Any.says();
+                for (key, about) in own::FREE {
+                    rows.push(table_row(format!("grid.{key}"), value, about));
+                }
+            }
             Holds::GridKeys | Holds::CellKeys => {
                 let prefix = format!("{}.", table.name);
                 let keys = described.iter().filter(|key| key.path.starts_with(&prefix));

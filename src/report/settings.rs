@@ -1,6 +1,6 @@
 //! The columns of the settings in which the runs of a table differ.
 
-use super::layout::Column;
+use super::layout::{Column, harmless};
 use super::number;
 use crate::event::{Axis, AxisDef, AxisList, AxisValue, JobSpec, Pattern, RunRecord};
 use crate::units::significant;
@@ -57,6 +57,7 @@ fn load(pattern: Pattern) -> String {
 fn axis_cell(def: &AxisDef, job: &JobSpec) -> String {
     match def.of(job) {
         AxisValue::Number(value) => number(value),
+        AxisValue::Text(text) => in_a_cell(&text),
         _ => def.shown(job),
     }
 }
@@ -65,9 +66,26 @@ fn limit<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "all".to_owned(), |value| value.to_string())
 }
 
+/// A text as a cell of a table holds it: on one line, and not without end.
+pub(super) fn in_a_cell(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let line = harmless(text);
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_of_an_own_axis_is_one_line_of_some_characters() {
+        assert_eq!(in_a_cell("a\u{1b}[31m\nb"), "a\\u{1b}[31m\\nb");
+        assert_eq!(in_a_cell(&"\u{e4}".repeat(41)), "\u{e4}".repeat(40) + "...");
+        assert_eq!(in_a_cell(&"x".repeat(40)), "x".repeat(40));
+    }
     use crate::report::fixtures::completed;
 
     #[test]

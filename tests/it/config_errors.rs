@@ -386,6 +386,18 @@ fn what_the_command_line_leaves_of_an_axis_makes_no_when_a_mistake() {
 }
 
 #[test]
+fn a_model_that_does_not_use_an_axis_is_told_of_unless_the_axis_is_not_for_it() {
+    let grid = "[models.mine]\ncommand = ['train', '{dropout}']\n[grid]\nmodel = ['mlp', 'mine']\ndataset = 'digits'\n";
+    let warnings = |rest: &str| load_text(&format!("{grid}{rest}")).unwrap().warnings;
+    let told = warnings("dropout = [0, 0.5]\n");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("the model mlp does not use `dropout`"), "{told:?}");
+    assert!(warnings("dropout = 0.5\n").is_empty());
+    let when = "[[when]]\nmatch = { model = 'mine' }\ngrid.dropout = [0, 0.5]\n";
+    assert!(warnings(when).is_empty());
+}
+
+#[test]
 fn a_byte_order_mark_and_windows_line_ends_are_no_mistake() {
     let grid = "\u{feff}[grid]\r\nmodel = 'mlp'\r\ndataset = 'digits'\r\n";
     assert_eq!(load_text(grid).unwrap().runs.len(), 1);

@@ -143,6 +143,15 @@ fn the_gate_compares_no_cells_that_differ_in_an_own_axis_unless_it_is_what_is_te
     let shown = lab.call(&["check", "a", "b", "--gate", "gate.toml"]);
     let all = format!("{}{}", shown.stdout, shown.stderr);
     assert!(!all.contains("not compared"), "{all}");
+
+    // What differs may be anything; nobody is commanded by it.
+    run(r#""=1+1;$(touch owned)\n\u001B[31m<b>'\"""#, "c");
+    for format in ["text", "junit", "markdown", "github", "json"] {
+        let said = lab.call(&["check", "a", "c", "--any-machine", "--format", format]);
+        assert!(!said.stdout.contains('\u{1b}') && !said.stderr.contains('\u{1b}'), "{said:?}");
+        let has_notes = ["text", "markdown", "json"].contains(&format);
+        assert!(said.stdout.contains("touch owned") || !has_notes, "{said:?}");
+    }
 }
 
 #[test]
