@@ -77,6 +77,17 @@ pub(super) fn check_draws(policy: &GatePolicy, root: &Table, problems: &mut Prob
     }
 }
 
+/// What may be named as under test.
+fn subjects(axes: &AxisList) -> Vec<&str> {
+    let settings = axes.setting_keys().filter(|key| !FIELDS.contains(key));
+    FIELDS.iter().copied().chain(settings).collect()
+}
+
+/// Whether a name is one of these, or most likely meant for one.
+pub(super) fn is_like_a_subject(name: &str, axes: &AxisList) -> bool {
+    suggest::nearest(name, subjects(axes)).is_some()
+}
+
 /// The fields of the fingerprint and the settings of cells that may differ, since they are what is tested.
 pub(super) fn subject(
     node: &Node,
@@ -84,8 +95,7 @@ pub(super) fn subject(
     problems: &mut Problems,
 ) -> Read<BTreeSet<String>> {
     let expected = "a list of fields of the fingerprint, such as [\"libtorch\"]";
-    let settings = axes.setting_keys().filter(|key| !FIELDS.contains(key));
-    let fields: Vec<&str> = FIELDS.iter().copied().chain(settings).collect();
+    let fields = subjects(axes);
     let field = |item: &Node| {
         let name = read::text("subject", item, "a field of the fingerprint in quotes")?;
         if fields.contains(&name) {

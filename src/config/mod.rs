@@ -97,7 +97,11 @@ pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
     schema::check_top(&root, &mut problems);
     let table = root.get("gate");
     let only = tree::Table { entries: table.cloned().into_iter().collect() };
-    let axes = own::axes(&root, &mut problems);
+    // Where there is no grid beside it, only the results know which axes there are.
+    let axes = match root.get("grid") {
+        Some(_) => own::axes(&root, &mut problems),
+        None => own::of_subject(&root),
+    };
     let found = schema::settings(&only, Context::of(&bases, &axes), &mut problems).gate;
     // A grid without one is judged by the defaults.
     let grid = root.get("grid").is_some();

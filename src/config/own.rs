@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::gate;
 use super::key::{Context, KeyDef, Kind, put_table};
 use super::range;
 use super::read::{self, Read};
@@ -136,6 +137,21 @@ pub(super) fn axes(root: &Table, problems: &mut Problems) -> AxisList {
     // One without values is still no unknown key elsewhere.
     for def in declared {
         list.add(def);
+    }
+    list
+}
+
+/// The axes of the user's own that a gate without a grid may mean by its `subject`: what is like nothing that is built in.
+pub(super) fn of_subject(root: &Table) -> AxisList {
+    let mut list = AxisList::default();
+    let subject = root.table("gate").and_then(|gate| gate.get("subject"));
+    for item in subject.into_iter().flat_map(|subject| subject.node.items()) {
+        if let Value::Text(name) = &item.value
+            && why_not(name).is_none()
+            && !gate::is_like_a_subject(name, &list)
+        {
+            list.add(AxisDef::own(name));
+        }
     }
     list
 }
@@ -284,8 +300,8 @@ pub(super) fn why_not(key: &str) -> Option<String> {
     let name = variable.unwrap_or(key);
     let is_first = |c: char| c.is_ascii_alphabetic() || variable.is_some() && c == '_';
     let is_safe = |c: char| c.is_ascii_alphanumeric() || c == '_' || variable.is_none() && c == '-';
-    if AXES.iter().any(|def| def.key == key) {
-        return Some("it is built in: give its values in [grid]".to_owned());
+    if AXES.iter().any(|def| def.key == key) || template::is_fact(key) {
+        return Some("it is built in".to_owned());
     }
     let of_metric = |metric: &MetricDef| {
         let column = metric.column();

@@ -13,6 +13,11 @@ const FACTS: &[Fact] = &[
     ("seed", |job| job.seed.to_string()),
 ];
 
+/// Whether commands have it in braces without its being an axis.
+pub(super) fn is_fact(name: &str) -> bool {
+    FACTS.iter().any(|(fact, _)| *fact == name)
+}
+
 /// What stands in braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Placeholder {

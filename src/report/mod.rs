@@ -109,7 +109,7 @@ where
     C: IntoIterator<Item: AsRef<[u8]>>,
 {
     let mut writer = ::csv::Writer::from_writer(out);
-    writer.write_record(header)?;
+    writer.write_record(header.into_iter().map(|name| no_formula(name.as_ref()).into_owned()))?;
     for row in rows {
         writer.write_record(row.into_iter().map(|cell| no_formula(cell.as_ref()).into_owned()))?;
     }

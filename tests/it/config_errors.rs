@@ -398,6 +398,20 @@ fn a_model_that_does_not_use_an_axis_is_told_of_unless_the_axis_is_not_for_it() 
 }
 
 #[test]
+fn a_grid_has_no_more_axes_of_its_own_than_a_job_can_hold() {
+    let grid = |axes: usize| {
+        let mut text = "[grid]\nmodel = 'mlp'\ndataset = 'digits'\n".to_owned();
+        for axis in 0..axes {
+            writeln!(text, "env.A{axis} = {axis}").unwrap();
+        }
+        load_text(&text)
+    };
+    assert_eq!(grid(100).unwrap().runs[0].job.own.iter().count(), 100);
+    let error = grid(101).unwrap_err().render();
+    assert!(error.contains("at most 100 axes of its own") && error.contains(":104:5"), "{error}");
+}
+
+#[test]
 fn a_byte_order_mark_and_windows_line_ends_are_no_mistake() {
     let grid = "\u{feff}[grid]\r\nmodel = 'mlp'\r\ndataset = 'digits'\r\n";
     assert_eq!(load_text(grid).unwrap().runs.len(), 1);

@@ -114,6 +114,11 @@ fn own_axes_are_chosen_set_planned_and_resumed_like_any_other() {
     fs::remove_file(&told).unwrap();
     lab.run(&again.concat()).exits(0);
     assert!(!told.exists(), "the run was there");
+    // Nor is it another run since an axis is called something else.
+    let grid = fs::read_to_string(lab.path("grid.toml")).unwrap();
+    fs::write(lab.path("grid.toml"), format!("{grid}[axes.dropout]\nlabel = 'drop'\n")).unwrap();
+    lab.run(&again.concat()).exits(0);
+    assert!(!told.exists(), "the run was there");
     assert!(lab.run(&["--only", "dropuot=1"]).exits(2).stderr.contains("did you mean `dropout`?"));
     let none = lab.run(&["--only", "dropout=none"]).exits(2).stderr;
     assert!(none.contains("the values there are: 0, 0.25, 0.5"), "{none}");
@@ -137,12 +142,18 @@ fn the_gate_compares_no_cells_that_differ_in_an_own_axis_unless_it_is_what_is_te
     let shown = lab.call(&["check", "a", "b"]);
     let all = format!("{}{}", shown.stdout, shown.stderr);
     assert!(all.contains("dropout is `0` and `0.125`"), "{all}");
-    let gate = "[gate]\nsubject = ['dropout']\n";
+    // The gate may stand beside the grid, or alone.
     let grid = fs::read_to_string(lab.path("one.toml")).unwrap();
-    fs::write(lab.path("gate.toml"), format!("{grid}{gate}")).unwrap();
-    let shown = lab.call(&["check", "a", "b", "--gate", "gate.toml"]);
-    let all = format!("{}{}", shown.stdout, shown.stderr);
-    assert!(!all.contains("not compared"), "{all}");
+    for beside in [&*grid, ""] {
+        let gate = format!("{beside}[gate]\nsubject = ['dropout']\n");
+        fs::write(lab.path("gate.toml"), gate).unwrap();
+        let shown = lab.call(&["check", "a", "b", "--gate", "gate.toml"]);
+        let all = format!("{}{}", shown.stdout, shown.stderr);
+        assert!(all.contains("judged 0 of 1") && !all.contains("not compared"), "{all}");
+    }
+    fs::write(lab.path("gate.toml"), "[gate]\nsubject = ['dropot', 'libtroch']\n").unwrap();
+    let typo = lab.call(&["check", "a", "b", "--gate", "gate.toml"]).exits(2).stderr;
+    assert!(typo.contains("did you mean `libtorch`?") && !typo.contains("dropot\""), "{typo}");
 
     // What differs may be anything; nobody is commanded by it.
     run(r#""=1+1;$(touch owned)\n\u001B[31m<b>'\"""#, "c");
@@ -184,6 +195,18 @@ fn the_example_sweeps_a_momentum_of_some_cells_and_the_environment_of_all() {
     );
     let close = |run: &str| lab.figure(run, "run", "distance").unwrap();
     assert!(close(found[5].0) < 0.1, "{}", close(found[5].0));
+}
+
+#[test]
+fn a_variable_of_the_environment_is_there_before_a_worker_of_perftune_starts() {
+    let lab = Lab::new(
+        "name = \"t\"\n[worker]\nprogram = \"scripted\"\n[worker.options]\nstep_us = 100\n[grid]\nmodel = \"m\"\n\
+         dataset = \"none\"\nenv.LD_DEBUG = [\"statistics\", \"\"]\n[train]\nepochs = 1\n[serve]\nenabled = false\n",
+    );
+    lab.run(&[]).exits(0);
+    let said = |run: &str| lab.text(&format!("runs/{run}/stderr.log")).contains("runtime linker");
+    assert!(said("m-none-env.LD_DEBUG_statistics"));
+    assert!(!said("m-none-env.LD_DEBUG_"));
 }
 
 #[test]
