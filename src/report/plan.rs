@@ -7,8 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::data::cell;
-use super::layout::{Align, Column, counted, render, wrap};
-use super::settings::in_a_cell;
+use super::layout::{Align, Column, counted, harmless, render, wrap};
 use super::{ReportError, json, write_csv};
 
 /// One planned run: its name and its resolved settings by the names that the grid file has for them, in base units.
@@ -149,7 +148,7 @@ fn said(sources: &[(String, String)], width: usize) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => in_a_cell(text),
+        Value::String(text) => harmless(text),
         other => cell(other),
     }
 }

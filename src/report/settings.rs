@@ -67,7 +67,7 @@ fn limit<T: ToString>(value: Option<T>) -> String {
 }
 
 /// A text as a cell of a table holds it: on one line, and not without end.
-pub(super) fn in_a_cell(text: &str) -> String {
+fn in_a_cell(text: &str) -> String {
     const LONGEST: usize = 40;
     let line = harmless(text);
     match line.char_indices().nth(LONGEST) {
