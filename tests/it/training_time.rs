@@ -89,11 +89,9 @@ fn a_training_that_would_take_too_long_is_not_begun_in_vain() {
     let shown = lab.run(&long).exits(0);
     let row = lab.report("one-made-up");
     assert_eq!(row["stop_reason"], "infeasible", "{row:?}");
-    assert!(
-        row["verdict_reason"]
-            .starts_with("train.time_projected <= 60.0 s is broken in train: at least 8"),
-        "{row:?}"
-    );
+    // How far beyond it is known to be depends on how soon the runner looks.
+    let says = "train.time_projected <= 60.0 s is broken in train: at least ";
+    assert!(row["verdict_reason"].starts_with(says), "{row:?}");
     // 100,000 epochs of 50.1 ms.
     let saved = lab.record("one-made-up")["saved_s_at_least"].as_f64().unwrap();
     assert!((4_500.0..5_010.0).contains(&saved), "{saved}");
@@ -139,7 +137,8 @@ fn the_cheapest_phase_that_decides_is_the_last() {
     let grid = GRID.replace("peak_bytes = 67108864", "time = \"real\"");
     let lab = Lab::new(&grid);
     let limit = "constraints.serve.latency_p50=<= 50us";
-    let shown = lab.run(&["--set", limit]).exits(0);
+    // However late the runner looks, the worker is still there.
+    let shown = lab.run(&["--set", limit, "--set", "serve.max_time=1min"]).exits(0);
     // Nor are the test data read by a model that has learned nothing.
     assert_eq!(phases(&lab), ["load", "warmup", "serve[1]"]);
     let row = lab.report("one-made-up");
@@ -246,7 +245,8 @@ fn a_model_that_is_trained_before_its_budget_is_confirmed_too() {
         "{row:?}"
     );
     assert!(row.contains_key("test_accuracy"), "{row:?}");
-    assert!(row["verdict_reason"].contains("is met in confirm[8]: at most "));
+    // By a bound on the figure, or only by one on its side of the limit.
+    assert!(row["verdict_reason"].contains("is met in confirm[8]: "), "{row:?}");
     // What was recorded gives the same again, and rules are not asked about it.
     let before = lab.text("report.csv");
     lab.call(&["report", "results/t"]).exits(0);
