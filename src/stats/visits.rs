@@ -78,6 +78,8 @@ pub struct BetweenVisits {
     pub freedom: f64,
     /// Half of the interval that the visits themselves leave to their mean, as a share of it.
     pub within: f64,
+    /// Visits so far.
+    pub visits: usize,
 }
 
 impl BetweenVisits {
@@ -92,7 +94,8 @@ impl BetweenVisits {
         let visits = |n: &u32| {
             let freedom = f64::from(n - 1) + PRIOR;
             let reach = student_t(confidence, freedom) * self.deviation * factor;
-            reach * spread(f64::from(*n)) <= wanted
+            let within = self.within * (self.visits as f64 / f64::from(*n)).sqrt();
+            (reach * spread(f64::from(*n))).max(within) <= wanted
         };
         (2..=most).find(visits)
     }
@@ -167,7 +170,8 @@ pub fn between_visits(figures: &[VisitFigure], confidence: f64) -> Vec<Option<Be
         let within = median(&mut figure.halves.clone()).unwrap_or(0.0) / visits.sqrt();
         let interval = Interval::around(mean, between.max(within));
         let (deviation, within) = (variance.sqrt(), within / mean);
-        Some(BetweenVisits { mean, interval, deviation, freedom, within })
+        let visits = figure.values.len();
+        Some(BetweenVisits { mean, interval, deviation, freedom, within, visits })
     };
     figures.iter().zip(&own).map(said).collect()
 }
@@ -258,13 +262,25 @@ mod tests {
     #[test]
     fn what_more_visits_cannot_reach_is_told() {
         let interval = Interval::around(1.0, 0.2);
-        let found =
-            |deviation| BetweenVisits { mean: 1.0, interval, deviation, freedom: 6.0, within: 0.0 };
+        let found = |deviation| BetweenVisits {
+            mean: 1.0,
+            interval,
+            deviation,
+            freedom: 6.0,
+            within: 0.0,
+            visits: 2,
+        };
         assert_eq!(found(0.01).needed(0.05, 0.95, 1.0, 10), Some(2));
         assert_eq!(found(0.03).needed(0.05, 0.95, 1.0, 10), Some(5));
         assert_eq!(found(0.03).needed(0.05, 0.95, 1.0, 4), None);
         assert_eq!(found(0.10).needed(0.05, 0.95, 1.0, 1000), None);
         assert_eq!(found(0.10).needed(0.05, 0.95, 0.3, 1000), Some(5));
+        // Visits that each know little are what keeps it open.
+        let vague = BetweenVisits { within: 0.08, ..found(0.01) };
+        assert_eq!(
+            [vague.needed(0.05, 0.95, 1.0, 10), vague.needed(0.05, 0.95, 1.0, 5)],
+            [Some(6), None]
+        );
     }
 
     /// The mean over a second of a machine of two speeds, 1.6 apart, at each of these times; it changes once in `mean_s` on
