@@ -78,7 +78,7 @@ fn lab(device: &str) -> Lab {
     let digits = digits.to_str().unwrap();
     // A cell that could run is among them: it does not run either.
     Lab::new(&format!(
-        "name = \"t\"\n[grid]\nmodel = \"mlp\"\ndataset = {digits:?}\ndevice = [\"cpu\", {device:?}]\n\
+        "name = \"t\"\nrepeat = 1\n[grid]\nmodel = \"mlp\"\ndataset = {digits:?}\ndevice = [\"cpu\", {device:?}]\n\
          [train]\nepochs = 1\n[serve]\nenabled = false\n"
     ))
 }

@@ -466,7 +466,7 @@ fn a_command_is_a_cell_like_any_other() {
 fn commands_of_two_grids_are_measured_in_turns() {
     let grid = |seconds: &str| {
         format!(
-            "name = \"t\"\n[models.mine]\ncommand = [\"sleep\", \"{seconds}\"]\nsteps = false\n[grid]\nmodel = \"mine\"\ndataset = \"none\"\n"
+            "name = \"t\"\nrepeat = 1\n[models.mine]\ncommand = [\"sleep\", \"{seconds}\"]\nsteps = false\n[grid]\nmodel = \"mine\"\ndataset = \"none\"\n"
         )
     };
     let lab = Lab::new(&grid("0.5"));
@@ -527,7 +527,7 @@ fn a_failure_is_said_once_and_its_folder_is_made_again_by_exec() {
 #[test]
 fn the_plan_of_commands_shows_no_axis_that_they_do_not_use() {
     let lab = Lab::new(
-        "name = \"t\"\n[models.mine]\ncommand = [\"sleep\", \"{batch_size}\"]\n[grid]\nmodel = \"mine\"\n\
+        "name = \"t\"\nrepeat = 1\n[models.mine]\ncommand = [\"sleep\", \"{batch_size}\"]\n[grid]\nmodel = \"mine\"\n\
          dataset = \"none\"\nbatch_size = [1, 2]\nlearning_rate = 0.5\n",
     );
     let shown = lab.run(&["--dry-run", "--format", "json"]).exits(0);

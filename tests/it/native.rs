@@ -11,7 +11,7 @@ fn lab(rest: &str) -> Lab {
     let digits = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/digits");
     let digits = digits.to_str().unwrap();
     Lab::new(&format!(
-        "name = \"t\"\n[grid]\nmodel = \"mlp\"\ndataset = {digits:?}\nthreads = 1\n[serve]\nenabled = false\n{rest}"
+        "name = \"t\"\nrepeat = 1\n[grid]\nmodel = \"mlp\"\ndataset = {digits:?}\nthreads = 1\n[serve]\nenabled = false\n{rest}"
     ))
 }
 
@@ -55,7 +55,7 @@ fn what_is_deployed_is_not_charged_with_the_training_data() {
     let fashion = fashion.to_str().unwrap();
     let run = |rest: &str| {
         let lab = Lab::new(&format!(
-            "name = \"t\"\n[grid]\nmodel = \"mlp\"\ndataset = {fashion:?}\nthreads = 1\n[serve]\nbatch_size = 1\n\
+            "name = \"t\"\nrepeat = 1\n[grid]\nmodel = \"mlp\"\ndataset = {fashion:?}\nthreads = 1\n[serve]\nbatch_size = 1\n\
              [stop]\nmetrics = [\"memory\"]\nmax_time = \"1s\"\n{rest}"
         ));
         lab.run(&[]).exits(0);

@@ -36,8 +36,8 @@ pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
             validation_share: 0.1,
             warmup_steps: 3,
         },
-        serve: None,
         work: Work::Native,
+        ..JobSpec::default()
     }
 }
 
