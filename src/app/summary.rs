@@ -9,8 +9,8 @@ use crate::metric::MetricDef;
 use crate::report::layout::counted;
 use crate::report::summary::SummaryRow;
 use crate::report::words;
-use crate::schedule::{CONFIDENCE, CellFigure, REPEATS, figures};
-use crate::stats::Basis;
+use crate::schedule::{CONFIDENCE, CellFigure, figures};
+use crate::stats::{Basis, REPEATS};
 use crate::store::{ManifestHead, Recorded};
 use crate::units::rough_percent;
 use std::collections::{BTreeMap, HashMap};
@@ -160,15 +160,17 @@ mod tests {
     use super::*;
     use crate::report::fixtures::{completed, failed};
 
-    /// Two runs that agree, each of which leaves the figure open by ten times itself: one run more settles nothing.
+    /// Two runs, each of which leaves the figure open by many times itself: what their agreement contradicts does not count, and
+    /// where they do not agree, one run more settles nothing.
     #[test]
     fn what_the_runs_themselves_do_not_know_is_not_asked_of_more_of_them() {
-        for (half, says) in [
-            (300.0, "±1000% or more after 2 runs, ±5% would take longer ones"),
-            (0.095, "±6.7% after 2 runs, ±5% would take some 2 more"),
+        for (factors, half, says) in [
+            ([0.5, 1.5], 300.0, "±1000% or more after 2 runs, ±5% would take longer ones"),
+            ([0.999, 1.001], 300.0, "±6.3% after 2 runs, ±5% would take some 2 more"),
+            ([0.999, 1.001], 0.08, "±5.7% after 2 runs, ±5% would take some 1 more"),
         ] {
             let mut records = vec![completed(), completed()];
-            for (record, factor) in records.iter_mut().zip([0.999, 1.001]) {
+            for (record, factor) in records.iter_mut().zip(factors) {
                 record.cell = "one".to_owned();
                 for row in &mut record.metrics {
                     row.estimate = row.estimate.map(|estimate| estimate * factor);

@@ -12,7 +12,7 @@ use super::table::{self, Headline, headlines, legend};
 use super::{distinct, ending};
 use crate::event::{Feasibility, RunRecord};
 use crate::metric::{MetricDef, MetricId};
-use crate::stats::Basis;
+use crate::stats::{Basis, REPEATS};
 use crate::units::{Scale, Unit, rough_percent};
 
 /// The runs of a cell and its figures over them.
@@ -121,7 +121,8 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
         return Cell::missing("no run of the cell has it");
     };
     let shown = headline.scale.show(mean);
-    let half = row.low.zip(row.high).map(|(low, high)| (high - low) / 2.0 / mean.abs());
+    // Of an interval that 0 cuts off, the side that is left.
+    let half = row.low.zip(row.high).map(|(low, high)| (high - mean).max(mean - low) / mean.abs());
     match half.filter(|half| half.is_finite()) {
         Some(half) => {
             let lower = row.known == Some(false) && headline.metric.is_peak();
@@ -140,9 +141,13 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
     }
 }
 
-/// `3%`, `0.4%`: a table has no room for half percents of an uncertainty.
+/// `3%`, `0.4%`: a table has no room for half percents of an uncertainty, nor for one of many times the figure.
 fn whole_percent(share: f64) -> String {
-    if share < 0.00995 { rough_percent(share) } else { format!("{:.0}%", share * 100.0) }
+    match share {
+        ..0.00995 => rough_percent(share),
+        10.0.. => ">999%".to_owned(),
+        _ => format!("{:.0}%", share * 100.0),
+    }
 }
 
 /// The mean of the models that were trained to the end; none where no cell has one.
@@ -179,6 +184,8 @@ fn word(cell: &Visited<'_>, marks: &Marks<'_>) -> Cell {
         _ if cell.rows.iter().all(|row| row.known != Some(false) || is_peak(row)) => {
             table::stop(good)
         }
+        // Before that the spread says too little of what more runs would say.
+        runs if (runs as u64) < REPEATS => table::stop(good),
         _ => "noise-limited".to_owned().into(),
     }
 }
@@ -234,7 +241,7 @@ mod tests {
     use crate::event::MetricRow;
     use crate::report::fixtures::{completed, failed, record};
 
-    /// A row of the summary as two or three runs would give it.
+    /// A row of the summary as three runs would give it.
     fn row(record: &RunRecord, of: &MetricRow, half: f64, known: Option<bool>) -> SummaryRow {
         let mean = of.estimate;
         SummaryRow {
@@ -242,7 +249,7 @@ mod tests {
             metric: of.metric.clone(),
             phase: of.phase.clone(),
             unit: of.unit,
-            runs: 2,
+            runs: 3,
             mean,
             low: mean.map(|mean| mean * (1.0 - half)),
             high: mean.map(|mean| mean * (1.0 + half)),
@@ -250,14 +257,14 @@ mod tests {
             known,
             interval: Some(Basis::Between),
             note: if known == Some(false) {
-                "±17% after 2 runs, ±5% would take some 14 more".to_owned()
+                "±17% after 3 runs, ±5% would take some 14 more".to_owned()
             } else {
                 String::new()
             },
         }
     }
 
-    /// Three cells of two runs each: one known, one not, one that fails.
+    /// Three cells of three runs each: one known, one not, one that fails.
     fn grid() -> (Vec<RunRecord>, Vec<SummaryRow>) {
         let known = RunRecord { cell: "mlp-digits".to_owned(), ..completed() };
         let open = RunRecord { cell: "cnn-satellite".to_owned(), ..record("cnn", "satellite") };
@@ -267,9 +274,9 @@ mod tests {
             let asked = |of: &MetricRow| of.known.map(|_| is_known);
             rows.extend(record.metrics.iter().map(|of| row(record, of, half, asked(of))));
         }
-        let again = |record: &RunRecord| RunRecord { repeat: 2, ..record.clone() };
-        let records =
-            [&known, &open, &lost].into_iter().flat_map(|run| [run.clone(), again(run)]).collect();
+        let again = |record: &RunRecord, repeat| RunRecord { repeat, ..record.clone() };
+        let thrice = |record| (1..=3).map(move |repeat| again(record, repeat));
+        let records = [&known, &open, &lost].into_iter().flat_map(thrice).collect();
         (records, rows)
     }
 

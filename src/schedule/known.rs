@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::event::{MetricRow, RunRecord, RunStatus};
 use crate::metric::{MetricDef, Source};
-use crate::stats::{Basis, BetweenVisits, Interval, VisitFigure, between_runs, between_visits};
+use crate::stats::{
+    Basis, BetweenVisits, Interval, REPEATS, VisitFigure, between_runs, between_visits,
+};
 
 /// Nominal confidence of the intervals between visits.
 pub const CONFIDENCE: f64 = 0.95;
-
-/// Visits from which on their spread alone says something.
-pub const REPEATS: u64 = 3;
 
 /// One figure of one cell over its visits.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,10 +38,10 @@ pub struct CellFigure<'a> {
 }
 
 impl CellFigure<'_> {
-    /// Half of the interval as a share of the mean.
+    /// Half of the interval as a share of the mean; of one that 0 cuts off, the side that is left.
     pub fn reached(&self) -> Option<f64> {
-        let interval = self.interval?;
-        let half = (interval.high - interval.low) / 2.0 / self.mean?.abs();
+        let (interval, mean) = (self.interval?, self.mean?);
+        let half = (interval.high - mean).max(mean - interval.low) / mean.abs();
         half.is_finite().then_some(half)
     }
 

@@ -7,7 +7,7 @@
 mod known;
 mod rounds;
 
-pub use self::known::{CONFIDENCE, CellFigure, REPEATS, by_cell, figures};
+pub use self::known::{CONFIDENCE, CellFigure, by_cell, figures};
 pub use self::rounds::{CellState, Policy, Repeats, Rounds, Standing, Visit, states};
 
 #[cfg(test)]

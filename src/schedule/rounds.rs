@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::known::{CONFIDENCE, CellFigure};
 use crate::event::{Feasibility, RunRecord, RunStatus};
-use crate::stats::{Basis, Draw};
+use crate::stats::{Basis, Draw, REPEATS};
 
 /// How often each cell is visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,9 +123,6 @@ pub struct Rounds {
     pub seed: u64,
 }
 
-/// Visits after which a cell that will not be known is given up: the spread of fewer says too little.
-const FEWEST: usize = 3;
-
 /// Failures after which a cell is visited no more.
 const FAILURES: usize = 2;
 
@@ -213,7 +210,11 @@ fn standing(
         return Standing::Known;
     }
     let mut helps = open.filter(|figure| may_be_known(figure, within, most));
-    if whole < FEWEST || helps.next().is_some() { Standing::Open } else { Standing::Futile }
+    if (whole as u64) < REPEATS || helps.next().is_some() {
+        Standing::Open
+    } else {
+        Standing::Futile
+    }
 }
 
 /// Whether further visits may make it known. What the deviation seems to be may be bad luck: only where it would take too many

@@ -52,7 +52,7 @@ pub use sample::{Estimate, Interval, Sample, SampleError, between_runs};
 pub use shift::{hodges_lehmann, hodges_lehmann_shift};
 pub use trend::{Trend, trend};
 pub use truncation::{Truncation, truncate};
-pub use visits::{Basis, BetweenVisits, VisitFigure, between_visits};
+pub use visits::{Basis, BetweenVisits, REPEATS, VisitFigure, between_visits};
 pub use wander::Wander;
 pub use weighted::weighted_quantile;
 

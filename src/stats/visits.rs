@@ -1,12 +1,15 @@
 //! How well the figure of a cell is known from several visits to it, each in a process of its own and some time apart.
 //!
 //! The interval is `mean * (1 ± t s~ sqrt(1/n + c))`. `s~` is the moderated relative deviation between visits, in the manner
-//! of Smyth 2004 as in [`super::permutation`]: `s~^2 = (4 s0^2 + d s^2) / (4 + d)` with the `d = n - 1` degrees of freedom of
+//! of Smyth 2004 as in [`super::permutation`]: `s~^2 = (b s0^2 + d s^2) / (b + d)` with the `d = n - 1` degrees of freedom of
 //! the cell's own variance `s^2` and the typical deviation `s0` of figures of its kind, so that three visits say something.
 //! `s0` is the mean of their deviations, each over what chance makes of it in so few visits: one noisy cell counts less than
 //! in a mean of variances, and cells that found the same speed twice do not hide the others as they would in a median.
-//! Student's `t` has `d + 4 (1 - 1/k)` degrees of freedom where `k` independent figures share: one alone has nothing to borrow,
-//! and figures that move together from round to round count as few (`independent`).
+//! Student's `t` has `d + b` degrees of freedom, of which `b = 4 (1 - 1/k)` are borrowed where `k` independent figures share: one
+//! alone has nothing to borrow, and figures that move together from round to round count as few (`independent`).
+//!
+//! The interval within the visits, over `sqrt(n)`, is taken in where it is wider, up to what their spread contradicts: the upper
+//! limit of the deviation by chi-squared.
 //!
 //! `c` stands for what the visits of one invocation share and their spread cannot show: the noise of a shared machine is slow,
 //! so that the visits of two minutes see less of it than those of two hours ([`SHARED`]).
@@ -15,8 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::distribution::student_t;
-use super::permutation::moderated;
+use super::distribution::{chi_squared, normal, student_t};
 use super::sample::{Interval, Sample};
 use super::shift::median;
 
@@ -25,6 +27,9 @@ use super::shift::median;
 /// (correlations 0.37 and 0.14 of neighbours and next ones: the variance of the mean is 2.2 times what the spread shows).
 /// Between them, since too wide is as wrong as too narrow; `cargo bench --bench reproduce` measures what it does.
 pub const SHARED: f64 = 0.25;
+
+/// Visits from which on their spread alone says something.
+pub const REPEATS: u64 = 3;
 
 /// Degrees of freedom that a variance borrows from the figures of its kind.
 const PRIOR: f64 = 4.0;
@@ -92,7 +97,8 @@ impl BetweenVisits {
     /// of what it seems to be; `None`: more than `most`.
     pub fn needed(&self, wanted: f64, confidence: f64, factor: f64, most: u32) -> Option<u32> {
         let visits = |n: &u32| {
-            let freedom = f64::from(n - 1) + PRIOR;
+            let borrowed = self.freedom - (self.visits as f64 - 1.0);
+            let freedom = f64::from(n - 1) + borrowed;
             let reach = student_t(confidence, freedom) * self.deviation * factor;
             let within = self.within * (self.visits as f64 / f64::from(*n)).sqrt();
             (reach * spread(f64::from(*n))).max(within) <= wanted
@@ -111,6 +117,12 @@ fn relative(figure: &VisitFigure) -> Option<(f64, f64)> {
     let sample = Sample::new(&figure.values).ok()?;
     let mean = sample.mean();
     (mean > 0.0).then(|| (mean, sample.variance() / (mean * mean)))
+}
+
+/// The variance of a figure, with that of its kind for so many degrees of freedom; never below a hundredth of a percent squared.
+fn moderated(shared: f64, borrowed: f64, variance: f64, own: f64) -> f64 {
+    const LEAST: f64 = 1e-4;
+    ((borrowed * shared + own * variance) / (borrowed + own)).max(LEAST * LEAST)
 }
 
 /// The mean of a sample deviation with so many degrees of freedom, as a share of the deviation of normal values: c4 of
@@ -163,13 +175,16 @@ pub fn between_visits(figures: &[VisitFigure], confidence: f64) -> Vec<Option<Be
         let (mean, variance) = (*own)?;
         let (typical, sharing) = shared[figure.kind];
         let visits = figure.values.len() as f64;
-        let variance = moderated(typical, variance, visits - 1.0);
-        let freedom = visits - 1.0 + PRIOR * (1.0 - 1.0 / sharing);
-        let between = student_t(confidence, freedom) * variance.sqrt() * spread(visits) * mean;
-        // Of the mean of visits that know nothing of each other; one that knows its own figure badly is no reason to doubt all.
-        let within = median(&mut figure.halves.clone()).unwrap_or(0.0) / visits.sqrt();
-        let interval = Interval::around(mean, between.max(within));
-        let (deviation, within) = (variance.sqrt(), within / mean);
+        let borrowed = PRIOR * (1.0 - 1.0 / sharing);
+        let freedom = visits - 1.0 + borrowed;
+        let deviation = moderated(typical, borrowed, variance, visits - 1.0).sqrt();
+        let between = student_t(confidence, freedom) * deviation * spread(visits);
+        // Of the mean of visits that know nothing of each other; one that knows its own figure badly is no reason to doubt all, and
+        // what the agreement of the visits contradicts is none either.
+        let within = median(&mut figure.halves.clone()).unwrap_or(0.0) / mean / visits.sqrt();
+        let most = deviation * (freedom / chi_squared((1.0 - confidence) / 2.0, freedom)).sqrt();
+        let within = within.min(normal(confidence) * most / visits.sqrt());
+        let interval = Interval::around(mean, between.max(within) * mean);
         let visits = figure.values.len();
         Some(BetweenVisits { mean, interval, deviation, freedom, within, visits })
     };
@@ -189,10 +204,9 @@ mod tests {
     #[test]
     fn one_figure_alone_has_its_own_deviation_and_no_borrowed_freedom() {
         let found = between_visits(&[figure(0, &[9.0, 10.0, 11.0])], 0.95)[0].unwrap();
-        // s = 0.1 and s0 = 0.1 / 0.886; t(0.975, 2) = 4.3027.
-        let deviation = ((4.0 * (0.1 / typical(2.0)).powi(2) + 2.0 * 0.01) / 6.0_f64).sqrt();
-        assert!((found.deviation - deviation).abs() < 1e-12);
-        let half = 4.3027 * deviation * (1.0 / 3.0 + SHARED).sqrt();
+        // t(0.975, 2) = 4.3027.
+        assert!((found.deviation - 0.1).abs() < 1e-12);
+        let half = 4.3027 * 0.1 * (1.0 / 3.0 + SHARED).sqrt();
         assert!((found.half_width() - half).abs() < 1e-4, "{found:?}");
         assert!((found.freedom - 2.0).abs() < 1e-12 && (found.mean - 10.0).abs() < 1e-12);
     }
@@ -219,10 +233,15 @@ mod tests {
 
     #[test]
     fn the_interval_within_is_taken_in_where_it_is_wider() {
-        let mut wide = figure(0, &[100.0, 100.1, 99.9]);
-        wide.halves = vec![30.0, 30.0, 30.0];
-        let found = between_visits(&[wide], 0.95)[0].unwrap();
-        assert!((found.half_width() - 0.3 / 3.0_f64.sqrt()).abs() < 1e-6);
+        let half = |values: [f64; 3], half: f64| {
+            let halves = vec![half; 3];
+            let wide = VisitFigure { halves, ..figure(0, &values) };
+            between_visits(&[wide], 0.95)[0].unwrap().half_width()
+        };
+        assert!((half([90.0, 100.0, 110.0], 80.0) - 0.8 / 3.0_f64.sqrt()).abs() < 1e-6);
+        // Visits that agree to a tenth of a percent are not off by thirty: s sqrt(2 / 0.0506) is the most that goes with them.
+        let most = 0.001 * (2.0_f64 / 0.050_64).sqrt() * 1.96 / 3.0_f64.sqrt();
+        assert!((half([99.9, 100.0, 100.1], 30.0) / most - 1.0).abs() < 1e-3);
     }
 
     #[test]
@@ -266,7 +285,7 @@ mod tests {
             mean: 1.0,
             interval,
             deviation,
-            freedom: 6.0,
+            freedom: 5.0,
             within: 0.0,
             visits: 2,
         };

@@ -145,7 +145,7 @@ impl Comparison<'_> {
         } else if let Some((interval, rows)) = of_data {
             measured(interval, format!("by {rows} {} samples", part(def)))
         } else if def.has_interval() {
-            measured(OPEN, "unknown: too few observations".to_owned())
+            measured(OPEN, "unknown: too few independent observations".to_owned())
         } else if matches!(def.source, Source::Model(figure) if figure.is_accuracy()) {
             let says = "unknown: nobody told how many samples it rests on";
             measured(OPEN, says.to_owned())
