@@ -47,7 +47,7 @@ pub struct CommandRequest<'a> {
 
 /// The checked plan of a command, or everything that is wrong with what was asked.
 pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
-    let spec = CommandSpec { words: asked.words.to_vec(), steps: true, bare: true };
+    let spec = CommandSpec { words: asked.words.to_vec(), steps: true, epochs: false, bare: true };
     let mut problems = Problems::default();
     problems.add_argument(spec.shown());
     let root = said(asked, &mut problems);

@@ -88,8 +88,9 @@ impl Files<'_> {
             )));
         };
         let path = folder.join(name);
-        let real = fs_err::canonicalize(&path)
-            .map_err(|error| wrong(format!("cannot read what is extended: {error}")))?;
+        let cannot = |error| wrong(format!("cannot read what is extended: {error}"));
+        fs_err::File::open(&path).map_err(cannot)?;
+        let real = fs_err::canonicalize(&path).map_err(cannot)?;
         if self.open.contains(&real) {
             let chain = self.open.iter().chain([&real]).map(|file| file_name(file));
             let chain = chain.collect::<Vec<_>>().join(" extends ");

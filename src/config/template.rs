@@ -5,10 +5,13 @@ use crate::event::{AxisList, AxisValue, CommandSpec, JobSpec, axis};
 
 type Fact = (&'static str, fn(&JobSpec) -> String);
 
+/// How many epochs a command is to train.
+const EPOCHS: &str = "epochs";
+
 /// What a word may hold besides the axes.
 const FACTS: &[Fact] = &[
     ("dataset_dir", |job| job.dataset_dir.display().to_string()),
-    ("epochs", |job| job.train.epochs.to_string()),
+    (EPOCHS, |job| job.train.epochs.to_string()),
     ("run", |job| job.run.clone()),
     ("seed", |job| job.seed.to_string()),
 ];
@@ -117,10 +120,15 @@ impl CommandModel {
             }
             _ => false,
         };
+        let is_epochs = |part: &Part| match part {
+            Part::Placeholder(Placeholder::Fact(fact), _) => FACTS[*fact].0 == EPOCHS,
+            _ => false,
+        };
         let words = self.words.iter().filter(|word| !word.iter().any(is_unset));
         CommandSpec {
             words: words.map(|word| word.iter().map(part).collect()).collect(),
             steps: self.steps,
+            epochs: self.words.iter().flatten().any(is_epochs),
             bare: false,
         }
     }

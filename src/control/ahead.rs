@@ -53,8 +53,10 @@ impl Run {
 
     /// The time of all budgeted epochs at the pace so far, in seconds.
     fn whole_s(&self, state: &StageState) -> Option<f64> {
-        let budget =
-            self.pace.budget(self.context.epochs).filter(|_| state.stage == Stage::Train)?;
+        let budget = self
+            .pace
+            .budget(self.context.planned_epochs())
+            .filter(|_| state.stage == Stage::Train)?;
         let sample_s = state.series.times.sum(ELAPSED, ITEMS).ratio()?;
         let between_s = budget.between_s(self.policy.confidence).map_or(0.0, |(mean_s, _)| mean_s);
         Some(budget.whole_s(sample_s, between_s))

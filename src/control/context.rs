@@ -73,6 +73,14 @@ impl RunContext {
         }
     }
 
+    /// Epochs of which the training will consist, as far as anybody knows: a command that was not told may do as many as it likes.
+    pub(super) fn planned_epochs(&self) -> u32 {
+        match &self.work {
+            Work::Command { spec } if !spec.epochs => 0,
+            _ => self.epochs,
+        }
+    }
+
     /// Sizes of requests that have rows: those that are served, or only searched with.
     pub(super) fn sizes(&self) -> &[u32] {
         if self.serve_sizes.is_empty() { &self.probe_sizes } else { &self.serve_sizes }

@@ -61,7 +61,7 @@ impl Run {
             policy: &self.policy,
             usable_cores: self.context.usable_cores,
             peaks: &self.totals.peaks,
-            budget: self.pace.budget(self.context.epochs),
+            budget: self.pace.budget(self.context.planned_epochs()),
             now_ns,
         };
         state.look(ask, &self.totals);

@@ -184,7 +184,7 @@ impl Run {
             policy: &self.policy,
             usable_cores: self.context.usable_cores,
             peaks: &self.totals.peaks,
-            budget: self.pace.budget(self.context.epochs),
+            budget: self.pace.budget(self.context.planned_epochs()),
             now_ns: state.left_ns.unwrap_or(self.now_ns),
         }
     }

@@ -141,6 +141,9 @@ pub struct CommandSpec {
     pub words: Vec<String>,
     /// Whether it may report steps: then metrics of steps are waited for.
     pub steps: bool,
+    /// Whether it was told how many epochs to train: else nobody knows how long it goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub epochs: bool,
     /// Whether it is no cell of a grid: it was told nothing, so the job holds no settings of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bare: bool,

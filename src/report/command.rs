@@ -1,7 +1,7 @@
 //! The figures of a command, for people: one row a figure; with several runs their median and range.
 
 use super::interference::interference;
-use super::layout::{Caveat, Column, render, wrap};
+use super::layout::{Caveat, Column, counted, render, wrap};
 use super::summary::SummaryRow;
 use super::uneven::uneven;
 use super::{distinct, interval, words};
@@ -151,10 +151,14 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
     };
     let both = low.is_some() && high.is_some();
     let range = interval(low, high, |value| first.unit.show(value)).filter(|_| both);
-    let why_none = || Some(without_interval(first).filter(|_| values.len() == 1)?.to_owned());
+    let why_none = || without_interval(first).filter(|_| values.len() == 1);
     let range = range.or_else(why_none);
+    // What was left out may have been no warm-up: whoever reads the figure has to know.
+    let cut = first.notes.iter().find(|note| matches!(note, Note::WarmUp { .. }));
+    let cut = cut.filter(|_| values.len() == 1).map(|cut| words::note(cut, first.unit));
+    let range = [range, cut].into_iter().flatten().collect::<Vec<_>>().join("; ");
     let open = if found.iter().any(|(record, row)| is_marked(record, row)) { "~" } else { "" };
-    [name, format!("{open}{}", first.unit.show(middle)), range.unwrap_or_default()]
+    [name, format!("{open}{}", first.unit.show(middle)), range]
 }
 
 /// Whether its figure is marked as not yet known: only what was asked for is, and the same in another unit.
@@ -172,10 +176,16 @@ fn is_marked(record: &RunRecord, row: &MetricRow) -> bool {
 }
 
 /// Why a figure that varies within a run has no interval; nothing of one that is exact.
-fn without_interval(row: &MetricRow) -> Option<&'static str> {
+fn without_interval(row: &MetricRow) -> Option<String> {
+    let exact = row.notes.contains(&Note::CpuOfCommand);
     match row.metric.def()?.kind {
-        MetricKind::Windows(_) => Some("none within one run"),
-        MetricKind::Quantile(_) => Some("too few independent steps"),
+        MetricKind::Windows(_) => Some("none within one run".to_owned()),
+        MetricKind::Quantile(_) => Some("too few independent steps".to_owned()),
+        // A command that ends between two readings has hardly been seen.
+        MetricKind::Gauge if !exact => {
+            let readings = usize::try_from(row.samples).unwrap_or(usize::MAX);
+            Some(format!("mean of {}", counted(readings, "reading")))
+        }
         _ => None,
     }
 }

@@ -254,7 +254,12 @@ mod tests {
     #[test]
     fn a_command_that_trains_nothing_is_not_counted_as_trained() {
         let mut record = completed();
-        let spec = CommandSpec { words: vec!["prog".to_owned()], steps: false, bare: false };
+        let spec = CommandSpec {
+            words: vec!["prog".to_owned()],
+            steps: false,
+            epochs: false,
+            bare: false,
+        };
         record.job.work = Work::Command { spec };
         let trained = |record: &RunRecord| {
             let csv = utf8(summary_csv(std::slice::from_ref(record), &[]).unwrap());

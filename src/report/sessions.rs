@@ -33,7 +33,9 @@ impl Evidence {
     fn text(self) -> String {
         match self {
             Self::TooFew(count) => {
-                format!("{count} of the {WINDOW} sessions of this machine that full verdicts need")
+                format!(
+                    "{count} of the {WINDOW} sessions of this machine, over two days or more, that full verdicts need"
+                )
             }
             Self::TooNarrow(count) => {
                 format!("{count} sessions give no full verdicts yet, {TOO_NARROW}")
@@ -231,7 +233,7 @@ fn judged(machine: &SessionsOfMachine) -> String {
     if used < WINDOW {
         let sessions = counted(used, "session");
         return format!(
-            "{sessions} over {over}: suspect at most, {} more give full verdicts",
+            "{sessions} over {over}: suspect at most; full verdicts take {} more and 2 days",
             WINDOW - used
         );
     }

@@ -20,7 +20,7 @@ pub(super) fn uneven(records: &[RunRecord]) -> Option<String> {
     let most = found.iter().rev().max_by(|(.., one), (.., other)| one.total_cmp(other))?;
     let (record, row, times) = most;
     let more = found.len() - 1;
-    let more = if more > 0 { format!(" ({more} more like it)") } else { String::new() };
+    let more = if more > 0 { format!(" ({more} more figures like it)") } else { String::new() };
     Some(format!(
         "{} in {} of {} is {} times below the rate of its median step{more}: a throughput is a mean over all the time, of which \
          slow steps took most; p50 is the usual step",
@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(uneven(&[completed()]), None);
         let one = uneven(&[completed(), far("a", &[58.3])]).unwrap();
         assert!(one.starts_with("serve.throughput in serve[1] of a is 58.3 times below"), "{one}");
-        assert!(!one.contains("more like it"), "{one}");
+        assert!(!one.contains("more figures like it"), "{one}");
         let two = uneven(&[far("a", &[2.5]), far("b", &[3.0, 58.0])]).unwrap();
         assert!(
             two.contains(" of b is 58.0 times below the rate of its median step (2 more"),

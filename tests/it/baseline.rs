@@ -66,7 +66,7 @@ fn a_session_is_added_once_and_listed_with_what_it_is_good_for() {
     assert_eq!(machine["fingerprint"], manifest["fingerprint"]);
     let text = lab.call(&["baseline", "list"]).exits(0).stdout;
     assert!(text.contains(machine["key"].as_str().unwrap()), "{text}");
-    assert!(text.contains("suspect at most, 7 more give full verdicts"), "{text}");
+    assert!(text.contains("suspect at most; full verdicts take 7 more and 2 days"), "{text}");
     assert!(
         text.lines().all(|line| line.chars().count() <= 80 || line.starts_with("machine ")),
         "{text}"

@@ -185,7 +185,7 @@ fn bounds((low, high): Ends, confidence: Num, of: &Constraint) -> String {
     let shown = match (low, high) {
         (Some(low), Some(high)) => format!("{low} and {high}"),
         (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => return "too few observations for a bound".to_owned(),
+        (None, None) => return "too few independent observations for a bound".to_owned(),
     };
     format!("{shown} at {}", percent(confidence.0))
 }

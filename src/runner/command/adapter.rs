@@ -397,7 +397,12 @@ mod tests {
     fn command() -> JobSpec {
         let mut job = job(0);
         job.work = Work::Command {
-            spec: CommandSpec { words: vec!["true".into()], steps: true, bare: false },
+            spec: CommandSpec {
+                words: vec!["true".into()],
+                steps: true,
+                epochs: false,
+                bare: false,
+            },
         };
         job
     }

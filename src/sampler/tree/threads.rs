@@ -1,6 +1,6 @@
 //! Counters that the kernel keeps by thread only: context switches and time in a run queue.
 //!
-//! They cost two files a thread, so the threads are visited in turn, each about once a second: these totals are up to a
+//! They cost two files a thread, so the threads are visited in turn, each about once a second, of few of them more often: these totals are up to a
 //! second old (up to `threads / 32` ticks in trees with very many threads), and what a thread does between its last visit and its
 //! end is missing: they are lower bounds. What a thread had when it ended stays counted.
 
@@ -10,7 +10,10 @@ use crate::sampler::proc::{ProcRoot, parse};
 /// Most threads visited in one tick: at about 5 us each the tick stays below 0.2 ms.
 const MOST: usize = 32;
 
-/// Each thread is visited about this often, in nanoseconds.
+/// Fewest threads visited in one tick: a command that ends within a second has waited, too.
+const LEAST: usize = 2;
+
+/// Each thread is visited at least about this often, in nanoseconds.
 const ROUND_NS: u64 = 1_000_000_000;
 
 /// Totals over all threads that were ever visited; they never fall.
@@ -52,7 +55,7 @@ impl Threads {
             Some(elapsed_ns) => {
                 let (count, credit) = due(total, elapsed_ns, self.credit);
                 self.credit = credit;
-                count
+                count.max(LEAST.min(total))
             }
             None => total,
         };

@@ -43,7 +43,7 @@ fn what_is_found_of_a_constraint() {
         ),
         (
             open(bounds(None, None, None)),
-            format!("is undecided: too few observations for a bound, {late}"),
+            format!("is undecided: too few independent observations for a bound, {late}"),
         ),
         (
             broken(bounds(low, None, own())).within(serving),
