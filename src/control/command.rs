@@ -48,15 +48,17 @@ impl Run {
         (!finished.stopped).then_some(took_ns as f64 * 1e-9)
     }
 
-    /// Whether a command has come to its own end: what it holds grows no more.
+    /// Whether a command has come to its own end, or a training to that of its epochs: what it holds grows no more.
     pub(super) fn is_over(&self) -> bool {
-        self.context.work.is_command() && self.command_s().is_some()
+        let (epochs, budget) = (self.training.epochs(), self.context.epochs);
+        let done = self.context.work.is_command() || (budget > 0 && epochs >= budget);
+        done && self.command_s().is_some()
     }
 
-    /// What a command leaves open at its own end: no peak.
+    /// What a run leaves open at its own end: no peak.
     pub(super) fn open_of_what_is_over(&self) -> Vec<OpenStage> {
         let mut open = if self.policy.limits_only { Vec::new() } else { self.open_at_end() };
-        for stage in &mut open {
+        for stage in open.iter_mut().filter(|_| self.is_over()) {
             stage.figures.retain(|open| !open.metric.def().is_some_and(MetricDef::is_peak));
         }
         open.retain(|stage| !stage.began || !stage.figures.is_empty());

@@ -172,7 +172,7 @@ impl Run {
         if budget == 0 {
             return self.served();
         }
-        let open = self.open_at_end();
+        let open = self.open_of_what_is_over();
         record(StopReason::Completed, StopDetail::Epochs { used: finished.epochs, budget, open })
     }
 

@@ -47,7 +47,7 @@ pub struct GateRun {
     pub status: Option<RunStatus>,
     /// Why it ended like that, for people; may be empty.
     pub why: String,
-    /// What it was told, by the keys of [`setting_keys`](crate::event::axis::setting_keys); empty: the source does not tell.
+    /// What it was told, by the keys of [`AxisList::setting_keys`](crate::event::AxisList::setting_keys); empty: the source does not tell.
     pub settings: BTreeMap<String, String>,
     /// Its figures, in any order.
     pub figures: Vec<Figure>,

@@ -205,16 +205,21 @@ fn standing(
         return Standing::Open;
     }
     // Of one visit nobody knows how the next one would differ.
-    let mut open = chosen.iter().filter(|figure| figure.known == Some(false)).peekable();
-    if open.peek().is_none() {
-        return Standing::Known;
+    let open = chosen.iter().filter(|figure| figure.known == Some(false));
+    let open: Vec<_> = open.filter(|figure| !is_lower_end(figure, within)).collect();
+    if open.is_empty() {
+        let all = chosen.iter().all(|figure| figure.known != Some(false));
+        return if all { Standing::Known } else { Standing::Futile };
     }
-    let mut helps = open.filter(|figure| may_be_known(figure, within, most));
-    if (whole as u64) < REPEATS || helps.next().is_some() {
-        Standing::Open
-    } else {
-        Standing::Futile
-    }
+    let helps = open.iter().any(|figure| may_be_known(figure, within, most));
+    if (whole as u64) < REPEATS || helps { Standing::Open } else { Standing::Futile }
+}
+
+/// Whether it is a peak that the visits agree on and none has seen to its end: as many more would see no more of it.
+fn is_lower_end(figure: &CellFigure<'_>, within: &impl Fn(&RunRecord) -> f64) -> bool {
+    let asked = figure.visits.first().map(|run| within(run));
+    let agreed = figure.reached().zip(asked).is_some_and(|(half, asked)| half <= asked);
+    figure.basis == Some(Basis::Between) && agreed
 }
 
 /// Whether further visits may make it known. What the deviation seems to be may be bad luck: only where it would take too many
@@ -224,10 +229,6 @@ fn may_be_known(figure: &CellFigure<'_>, within: &impl Fn(&RunRecord) -> f64, mo
     let Some(asked) = figure.visits.first().map(|run| within(run)) else {
         return false;
     };
-    // A peak that no run has seen to its end: as many more would see no more of it.
-    if figure.basis == Some(Basis::Between) && figure.reached().is_some_and(|half| half <= asked) {
-        return false;
-    }
     match (&figure.between, figure.basis) {
         (Some(between), _) => between.needed(asked, CONFIDENCE, LUCK, most).is_some(),
         // Too few visits have it as yet.
