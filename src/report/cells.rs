@@ -144,7 +144,8 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
 /// `3%`, `0.4%`: a table has no room for half percents of an uncertainty, nor for one of many times the figure.
 fn whole_percent(share: f64) -> String {
     match share {
-        ..0.00995 => rough_percent(share),
+        ..0.00095 => rough_percent(share),
+        ..0.00995 => format!("{:.1}%", share * 100.0),
         10.0.. => ">999%".to_owned(),
         _ => format!("{:.0}%", share * 100.0),
     }
@@ -180,9 +181,9 @@ fn word(cell: &Visited<'_>, marks: &Marks<'_>) -> Cell {
         1 => table::stop(good),
         // It got no further run, since its figures decide nothing any more.
         _ if marks.of(good) == Some(Mark::Dominated) => "dominated".to_owned().into(),
-        // Where only peaks are open, it is not noise that keeps them so.
+        // The runs agree, and none has seen its peak to the end: it is not noise that keeps it open.
         _ if cell.rows.iter().all(|row| row.known != Some(false) || is_peak(row)) => {
-            table::stop(good)
+            "peak open".to_owned().into()
         }
         // Before that the spread says too little of what more runs would say.
         runs if (runs as u64) < REPEATS => table::stop(good),
@@ -291,6 +292,17 @@ mod tests {
             assert!(table.lines().all(|line| line.chars().count() <= width), "{width}\n{table}");
             insta::assert_snapshot!(format!("cells_{width}"), table);
         }
+    }
+
+    #[test]
+    fn a_cell_of_which_a_peak_alone_is_open_says_so() {
+        let (records, mut rows) = grid();
+        for row in &mut rows {
+            let open = is_peak(row) && row.cell == "cnn-satellite";
+            row.known = row.known.map(|_| true).filter(|_| !open).or(open.then_some(false));
+        }
+        let table = summary(&records, &rows, &Closing::default(), 200);
+        assert!(table.contains("3 cells: 1 known, 1 peak open, 1 killed"), "{table}");
     }
 
     #[test]
