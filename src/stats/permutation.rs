@@ -41,7 +41,7 @@ use labels::{Labels, MOST_EXACT};
 use maxima::{Maxima, maxima};
 use table::{Column, Design, Table};
 
-pub(super) use table::moderated;
+pub(super) use table::{PRIOR, moderated};
 
 /// One test on blocks.
 #[derive(Debug, Clone, PartialEq)]

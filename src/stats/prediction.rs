@@ -15,11 +15,8 @@
 //! five (`cargo bench --bench gate -- stored`). That is why few sessions must not fail a build.
 
 use super::distribution::{student_t, student_t_tail};
-use super::permutation::moderated;
+use super::permutation::{PRIOR, moderated};
 use super::shift::median;
-
-/// How many observations the shared variance counts for, as in [`super::permutation`].
-const PRIOR: f64 = 4.0;
 
 /// One figure, in earlier sessions and in the new one.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +71,7 @@ pub fn prediction_family(tests: &[PredictionTest], alpha: f64) -> Vec<Option<Pre
                 .collect();
             let shared = median(&mut alike)?;
             let freedom = own.count - 1.0;
-            let variance = moderated(shared, own.variance, freedom);
+            let variance = moderated(shared, PRIOR, own.variance, freedom);
             let se = (variance * (1.0 + 1.0 / own.count)).sqrt();
             let freedom = freedom + PRIOR * (1.0 - 1.0 / alike.len() as f64);
             let effect = test.new - own.mean;

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::distribution::{chi_squared, normal, student_t};
+use super::permutation::{PRIOR, moderated};
 use super::sample::{Interval, Sample};
 use super::shift::median;
 
@@ -30,9 +31,6 @@ pub const SHARED: f64 = 0.25;
 
 /// Visits from which on their spread alone says something.
 pub const REPEATS: u64 = 3;
-
-/// Degrees of freedom that a variance borrows from the figures of its kind.
-const PRIOR: f64 = 4.0;
 
 /// What an interval rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,12 +115,6 @@ fn relative(figure: &VisitFigure) -> Option<(f64, f64)> {
     let sample = Sample::new(&figure.values).ok()?;
     let mean = sample.mean();
     (mean > 0.0).then(|| (mean, sample.variance() / (mean * mean)))
-}
-
-/// The variance of a figure, with that of its kind for so many degrees of freedom; never below a hundredth of a percent squared.
-fn moderated(shared: f64, borrowed: f64, variance: f64, own: f64) -> f64 {
-    const LEAST: f64 = 1e-4;
-    ((borrowed * shared + own * variance) / (borrowed + own)).max(LEAST * LEAST)
 }
 
 /// The mean of a sample deviation with so many degrees of freedom, as a share of the deviation of normal values: c4 of

@@ -43,6 +43,31 @@ fn every_metric_has_its_rows_and_every_absence_its_reason() {
     }
 }
 
+/// Half a second is too short to bound a growth; a training that has done its epochs has none to come.
+#[test]
+fn the_peak_of_a_training_is_known_when_its_epochs_are_done() {
+    for (epochs, known) in [(10, true), (9, false)] {
+        let sim = Sim { phases: vec![(Phase::Load, 0.2), (Phase::Train, 0.5)], ..Sim::default() };
+        let mut controller =
+            Controller::new(StopPolicy { enabled: false, ..policy(&["memory.peak"]) }, context());
+        let _ = feed(&mut controller, &sim.messages());
+        let _ = feed(&mut controller, &[say(710 * MS, epoch(epochs, 0.8))]);
+        let finished = Finished {
+            stopped: false,
+            epochs,
+            test_loss: None,
+            test_accuracy: None,
+            test_samples: None,
+            usage: Usage::default(),
+        };
+        let _ = feed(&mut controller, &[say(720 * MS, WorkerEvent::Finished(finished.clone()))]);
+        let end = controller.natural_end(&finished);
+        let rows = controller.rows(Some(&end));
+        let peak = row(&rows, "memory.peak");
+        assert_eq!(peak.known, Some(known), "{epochs}: {peak:?}");
+    }
+}
+
 #[test]
 fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
     for (cpu_s, hwm, expected_cpu, note) in [

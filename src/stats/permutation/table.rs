@@ -4,15 +4,15 @@ use std::ops::Range;
 
 use super::super::shift::median;
 
-/// How many observations the variance shared by tests of a kind counts for.
-const PRIOR: f64 = 4.0;
+/// How many observations the variance shared by those of a kind counts for.
+pub(in super::super) const PRIOR: f64 = 4.0;
 
 /// The least standard deviation of a unit, in log units: a hundredth of a percent. No run is measured better.
 const LEAST_SPREAD: f64 = 1e-4;
 
-/// The moderated variance of a unit: `(4 s0^2 + d s^2) / (4 + d)`, at least 1e-4 squared.
-pub(in super::super) fn moderated(shared: f64, variance: f64, freedom: f64) -> f64 {
-    let pooled = (PRIOR * shared + freedom * variance) / (PRIOR + freedom);
+/// The moderated variance of a unit: `(b s0^2 + d s^2) / (b + d)`, at least 1e-4 squared; `b` observations are borrowed.
+pub(in super::super) fn moderated(shared: f64, borrowed: f64, variance: f64, freedom: f64) -> f64 {
+    let pooled = (borrowed * shared + freedom * variance) / (borrowed + freedom);
     pooled.max(LEAST_SPREAD * LEAST_SPREAD)
 }
 
@@ -169,7 +169,8 @@ impl Table {
             work.spare.extend_from_slice(&work.variances[kind.clone()]);
             let shared = median(&mut work.spare).unwrap_or(0.0);
             for column in kind.clone() {
-                let variance = moderated(shared, work.variances[column], self.freedom[column]);
+                let variance =
+                    moderated(shared, PRIOR, work.variances[column], self.freedom[column]);
                 work.variances[column] = variance;
                 work.statistics[column] =
                     work.sums[column] / (work.weights[column] * variance).sqrt();
