@@ -6,8 +6,8 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::Fault;
 use super::datasets::Catalogue;
-use super::{Fault, programs};
 use crate::config::plan::Plan;
 use crate::config::{self, CommandRequest, GridSource, MachineFacts, Request};
 use crate::sampler;
@@ -93,11 +93,8 @@ fn shipped(path: &Path, program: Option<&Path>) -> Option<PathBuf> {
     (!path.exists() && own.is_file()).then_some(own)
 }
 
-/// The checked plan of a command, whose program can be started.
-pub fn command(request: &CommandRequest<'_>) -> Result<Plan, Fault> {
-    if let Some(program) = request.words.first() {
-        programs::find(program)?;
-    }
+/// The checked plan of commands.
+pub fn commands(request: &CommandRequest<'_>) -> Result<Plan, Fault> {
     Ok(config::command(request)?)
 }
 

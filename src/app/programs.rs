@@ -19,7 +19,7 @@ pub(super) fn startable(runs: &[PlannedRun]) -> Result<(), Fault> {
 }
 
 /// Finds a program as the system will: by its path, or in the folders of `PATH`.
-pub(super) fn find(program: &str) -> Result<(), Fault> {
+fn find(program: &str) -> Result<(), Fault> {
     let refused = |why: &str| Fault::new(format!("cannot run `{program}`: {why}"));
     if program.is_empty() {
         return Err(Fault::new("the command is an empty text"));

@@ -194,20 +194,30 @@ impl RunArgs {
 
     /// What becomes of what is in the results folder.
     pub const fn existing(&self) -> Existing {
-        match (self.resume, self.fresh) {
-            (true, _) => Existing::Resume,
-            (false, true) => Existing::Replace,
-            (false, false) => Existing::Refuse { resumes: true },
-        }
+        existing(self.resume, self.fresh)
     }
 
     /// How much is said.
     pub const fn verbosity(&self) -> Verbosity {
-        match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, true) => Verbosity::Verbose,
-            (false, false) => Verbosity::Normal,
-        }
+        verbosity(self.quiet, self.verbose)
+    }
+}
+
+/// What `--resume` and `--fresh` make of what is in the results folder.
+const fn existing(resume: bool, fresh: bool) -> Existing {
+    match (resume, fresh) {
+        (true, _) => Existing::Resume,
+        (false, true) => Existing::Replace,
+        (false, false) => Existing::Refuse,
+    }
+}
+
+/// How much is said with `--quiet` and `--verbose`.
+const fn verbosity(quiet: bool, verbose: bool) -> Verbosity {
+    match (quiet, verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
     }
 }
 

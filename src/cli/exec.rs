@@ -1,4 +1,4 @@
-//! `perftune exec`: any command, measured as a run.
+//! `perftune exec`: any command, measured as a run; with axes, as the runs of a grid.
 //!
 //! Measuring is left to `app`. Invariant: the standard output holds either the figures or what the command writes there,
 //! never both.
@@ -16,56 +16,62 @@ use crate::app::derived::Derived;
 use crate::app::grid;
 use crate::app::session::{RunRequest, Streams, execute};
 use crate::config::CommandRequest;
+use crate::config::plan::Plan;
 use crate::report::closing::Closing;
 use crate::report::command;
-use crate::store::Existing;
 
-/// Runs the command.
+/// Runs the command, or the cells that its axes make of it.
 pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
-    let plan = grid::command(&CommandRequest {
-        name: args.name.as_deref(),
-        words: &args.command,
-        set: &args.set,
-        constraints: &args.constraint,
-        stop_on: args.stop_on.as_deref(),
-        timeout: args.timeout.as_deref(),
-        repeat: args.repeat,
-        machine: grid::machine_facts(),
-    })?;
+    let plan = plan(args)?;
+    let verbosity = args.verbosity();
+    if verbosity != Verbosity::Quiet {
+        screen.warn(&plan.warnings);
+    }
     if args.strict && plan.runs.iter().all(|run| run.stop.constraints.is_empty()) {
         return Err(Fault::new("--strict, but there is no constraint")
             .hint("for example --constraint 'memory.peak <= 512MiB'"));
     }
-    let folder = args.out.clone();
-    let folder = folder.unwrap_or_else(|| Path::new("results").join(&plan.name));
-    let streams = if args.pass_stdout { Streams::PassedWithOutput } else { Streams::Passed };
-    let existing = if args.fresh { Existing::Replace } else { Existing::Refuse { resumes: false } };
-    let request = RunRequest { existing, streams, ..RunRequest::new(&plan, &plan.runs, &folder) };
-    let verbosity = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
-    // The standard error is the command's while it runs.
-    let (executed, _) =
-        progress::watch(ProgressMode::None, verbosity, screen, |progress| match args.format {
-            Format::Table => execute(&request, &mut progress::Summarised(progress)),
-            Format::Json | Format::Csv => execute(&request, progress),
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("results").join(&plan.name));
+    let several = plan.runs.iter().any(|run| run.cell != plan.runs[0].cell);
+    let streams = match (args.pass_stdout, several) {
+        (true, _) => Streams::PassedWithOutput,
+        (false, true) => Streams::Logged,
+        (false, false) => Streams::Passed,
+    };
+    let (existing, request) = (args.existing(), RunRequest::new(&plan, &plan.runs, &folder));
+    let request = RunRequest { existing, streams, ..request };
+    // Where the standard error is the command's while it runs, nothing else is said there.
+    let own = if streams == Streams::Logged { ProgressMode::Auto } else { ProgressMode::None };
+    let mode = args.progress.unwrap_or(own);
+    let (executed, elapsed_s) =
+        progress::watch(mode, verbosity, screen, |progress| match args.format {
+            Format::Table if !several => execute(&request, &mut progress::Summarised(progress)),
+            _ => execute(&request, progress),
         })?;
     let records = &executed.records;
     let derived = Derived::new(&executed.results, records, None)?;
     derived.write(&executed.results, records, None)?;
+    let shown = folder.display().to_string();
     let document = Document {
         name: &plan.name,
         records,
         derived: &derived,
         shadow: None,
-        per_run: true,
-        closing: Closing::default(),
+        per_run: false,
+        closing: Closing {
+            planned: Some(executed.planned),
+            elapsed_s: Some(elapsed_s),
+            folder: Some(&shown),
+            cut: executed.cut,
+            front: derived.front.as_ref(),
+        },
     };
+    let width = if args.pass_stdout { output::stderr_width() } else { output::stdout_width() };
     let text = match args.format {
-        Format::Table => {
-            let width =
-                if args.pass_stdout { output::stderr_width() } else { output::stdout_width() };
-            let (summary, folder) = (&derived.summary, folder.display().to_string());
-            command::summary(records, summary, &folder, width, args.verbose).into_bytes()
+        Format::Table if !several => {
+            command::summary(records, &derived.summary, &shown, width, args.verbose).into_bytes()
         }
+        Format::Table => document.render(ReportFormat::Table, width)?,
         Format::Json => document.render(ReportFormat::Json, 0)?,
         Format::Csv => document.render(ReportFormat::Csv, 0)?,
     };
@@ -75,4 +81,20 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         output::print(&text)?;
     }
     Ok(grid_exit(records, executed.cut, args.strict))
+}
+
+/// What is asked for.
+fn plan(args: &ExecArgs) -> Result<Plan, Fault> {
+    grid::commands(&CommandRequest {
+        names: &args.name,
+        words: &args.command,
+        axes: &args.axes,
+        set: &args.set,
+        constraints: &args.constraint,
+        stop_on: args.stop_on.as_deref(),
+        timeout: args.timeout.as_deref(),
+        repeat: args.repeat,
+        budget: args.budget,
+        machine: grid::machine_facts(),
+    })
 }

@@ -290,20 +290,12 @@ impl Axes {
 
     /// `{model}-{dataset}`, then the tag of every other axis that varies, or does in the file.
     pub(super) fn cell_name(&self, cell: &Cell) -> Option<String> {
-        let mut name = format!(
-            "{}-{}",
-            self.choice(Axis::MODEL, cell)?.tag,
-            self.choice(Axis::DATASET, cell)?.tag
-        );
-        let named = [Axis::MODEL, Axis::DATASET];
-        for axis in self.list.all().filter(|axis| !named.contains(axis)) {
-            let choice = self.choice(axis, cell)?;
-            if self.is_named(axis) && !choice.is_absent() {
-                name.push('-');
-                name.push_str(&choice.tag);
-            }
+        let mut tags = Vec::new();
+        for axis in self.list.all().filter(|axis| self.is_named(*axis)) {
+            tags.push(&*self.choice(axis, cell)?.tag);
         }
-        Some(name)
+        tags.retain(|tag| !tag.is_empty());
+        Some(tags.join("-"))
     }
 
     /// Whether an axis stands in the names of cells.

@@ -35,7 +35,7 @@ pub(super) struct Choice {
     pub(super) dataset: Option<Dataset>,
     /// As reports and `--only` name it; unique within the axis.
     pub(super) label: String,
-    /// As it stands in the name of a cell; empty where the axis does not apply.
+    /// As it stands in the name of a cell; empty where no cell is named by it.
     pub(super) tag: String,
     /// As it was written, where that says more than the label.
     pub(super) written: Option<String>,
@@ -64,7 +64,7 @@ impl Choice {
 
     /// Whether it stands for an axis of one's own that does not apply.
     pub(super) fn is_absent(&self) -> bool {
-        self.tag.is_empty()
+        self.tag.is_empty() && self.value == AxisValue::Unset
     }
 
     pub(super) fn count(&self) -> Option<u32> {

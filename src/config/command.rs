@@ -1,36 +1,48 @@
-//! `perftune exec`: the plan of one command, from the command line alone.
+//! `perftune exec`: the plan of commands and their axes, from the command line alone. It is the plan of the grid file that the flags
+//! stand for, of which nobody has set anything else.
 
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::header;
-use super::key::Context;
-use super::plan::{Plan, WorkerProgram};
+use super::plan::{Plan, PlannedRun, WorkerProgram};
 use super::read::{self, LONGEST_S};
 use super::schema;
 use super::set;
-use super::world::{Bases, MachineFacts};
+use super::sweep;
+use super::world::{Bases, DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request};
+use super::{Told, planned};
+use crate::dataset::DataError;
 use crate::document::ConfigError;
-use crate::document::problems::{Place, Problems};
+use crate::document::problems::{GRID, Place, Problems};
 use crate::document::tree::{Entry, Node, Table, Value};
-use crate::event::{AxisList, CommandSpec, Work, axis};
-use crate::metric::MetricId;
+use crate::event::{AxisDef, AxisList, CommandSpec};
+use crate::metric::{MetricId, MetricName};
 use crate::schedule::Repeats;
+use crate::units::Span;
 
-/// The longest name that is made of a command, in bytes.
-const LONGEST_NAME: usize = 64;
+/// What stands between two commands.
+const BETWEEN: &str = "---";
 
-/// What a column of data sets says of a command.
-const NO_DATA: &str = "-";
+/// The longest name of the results of several commands, in bytes.
+const LONGEST_NAME: usize = 100;
+
+/// The most runs that are planned before anything is known.
+const MOST_RUNS: u64 = 100_000;
 
 /// Tables of a grid that `--set` may change for a command; the others it has no use for, or its own flags say.
-const SET: [&str; 6] = ["constraints", "energy", "limits", "sampler", "stop", "train"];
+const SET: [&str; 7] =
+    ["constraints", "energy", "limits", "objectives", "sampler", "stop", "train"];
 
-/// A command and what the command line says about it.
+/// Commands and what the command line says about them.
 pub struct CommandRequest<'a> {
-    /// `--name`.
-    pub name: Option<&'a str>,
-    /// The program and its arguments; the program is there.
+    /// Each `--name`.
+    pub names: &'a [String],
+    /// The programs and their arguments, `---` between two commands.
     pub words: &'a [String],
+    /// Each `--parameter-list`: an axis and its values, as `NAME=VALUES` or as two texts.
+    pub axes: &'a [String],
     /// Each `--set`.
     pub set: &'a [String],
     /// Each `--constraint`: `METRIC <= LIMIT`.
@@ -39,58 +51,157 @@ pub struct CommandRequest<'a> {
     pub stop_on: Option<&'a str>,
     /// `--timeout`.
     pub timeout: Option<&'a str>,
-    /// `--repeat`.
+    /// `--repeat`; absent: one cell is run once, several are run until their figures are known.
     pub repeat: Option<Repeats>,
+    /// `--budget`.
+    pub budget: Option<Span>,
     /// The machine.
     pub machine: MachineFacts,
 }
 
-/// The checked plan of a command, or everything that is wrong with what was asked.
+/// Commands have data of their own.
+struct NoData;
+
+impl DatasetCatalogue for NoData {
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, DataError> {
+        Err(DataError::NoManifest { path: name_or_path.into() })
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The checked plan of the commands, or everything that is wrong with what was asked.
 pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
-    let spec = CommandSpec { words: asked.words.to_vec(), steps: true, epochs: false, bare: true };
     let mut problems = Problems::default();
-    problems.add_argument(spec.shown());
-    let root = said(asked, &mut problems);
+    // The text that all mistakes are of which have no other place.
+    let shown = CommandSpec { words: asked.words.to_vec(), ..CommandSpec::default() }.shown();
+    problems.add_argument(shown);
+    let words: Vec<&[String]> = asked.words.split(|word| word == BETWEEN).collect();
+    let mut root = said(asked, &mut problems);
+    let names = names(asked.names, &words, &mut problems);
+    let axes = sweep::axes(asked.axes, &mut problems);
     problems.check(Some(()))?;
-    let (bases, axes) = (Bases::new(".".as_ref()), AxisList::default());
-    let mut settings = schema::settings(&root, Context::of(&bases, &axes), &mut problems);
-    let repeat = asked.repeat.unwrap_or(Repeats::Fixed(1));
-    header::put_arguments(&mut settings, Some(repeat), None, &mut problems);
-    let resolved = settings.resolve(&asked.machine, &mut problems);
+    let made = names.iter().zip(&words).filter_map(|(name, words)| {
+        let name = read::text("name", name, "a text").ok()?;
+        Some(Rc::new(sweep::command(name, words, &axes)))
+    });
+    let commands: Vec<_> = made.collect();
+    sweep::check(&axes, &commands, asked.words, GRID, &mut problems);
+    let repeats = asked.repeat.map_or(1, Repeats::planned);
+    check_size(&axes, words.len(), repeats, &mut problems);
     problems.check(Some(()))?;
-    if let [program, args @ ..] = asked.words {
-        settings.worker.program =
+    let (grid, whens) = sweep::tables(&names, &commands, &axes);
+    let whole = Place::whole(GRID);
+    put(&mut root, "grid", Node { value: Value::Table(grid), place: whole });
+    if !whens.is_empty() {
+        put(&mut root, "when", Node { value: Value::List(whens), place: whole });
+    }
+    let name = commands.iter().map(|command| &*command.name).collect::<Vec<_>>().join("-vs-");
+    put(&mut root, "name", text(sweep::cut(&name, LONGEST_NAME), whole));
+    let mut list = AxisList::default();
+    let keys: Vec<String> = axes.into_iter().map(|axis| axis.key).collect();
+    for key in &keys {
+        list.add(AxisDef::own(key));
+    }
+    let bases = Bases::new(".".as_ref());
+    let told = Told { root: &root, bases: &bases, axes: &list, commands: &commands, swept: &keys };
+    let one = commands.len() == 1 && keys.is_empty();
+    let mut plan = planned(&told, &request(asked, one), &mut problems)?;
+    // What rounds go on for, where nobody has said what for.
+    let mut goals: Vec<MetricName> = Vec::new();
+    if matches!(plan.repeats, Repeats::Auto { .. }) {
+        goals.push(MetricId::CommandTime.into());
+        goals.extend(plan.objectives.iter().map(|objective| objective.metric.clone()));
+        goals.dedup();
+    }
+    plan.runs.iter_mut().for_each(|run| unset(run, &goals));
+    if let (true, [program, args @ ..]) = (one, asked.words) {
+        plan.worker.program =
             WorkerProgram::Command { program: program.into(), args: args.to_vec() };
     }
-    let name = settings.name.clone().unwrap_or_else(|| name_of(asked.words));
-    let mut job = resolved.job();
-    job.model.name.clone_from(&name);
-    NO_DATA.clone_into(&mut job.dataset);
+    Ok(plan)
+}
+
+/// What the command line says besides the tables; `one`: there is one cell.
+fn request<'a>(asked: &CommandRequest<'a>, one: bool) -> Request<'a> {
+    Request {
+        source: GridSource::Stdin(Vec::new()),
+        set: &[],
+        profile: None,
+        only: &[],
+        seed: None,
+        repeat: asked.repeat.or(one.then_some(Repeats::Fixed(1))),
+        budget: asked.budget,
+        full: false,
+        keeps_names: true,
+        max_cells: MOST_RUNS,
+        machine: asked.machine.clone(),
+        catalogue: &NoData,
+        base_dir: PathBuf::from("."),
+    }
+}
+
+/// The name of each command, with the place where it was said.
+fn names(given: &[String], commands: &[&[String]], problems: &mut Problems) -> Vec<Node> {
+    let nodes: Vec<Node> = given.iter().map(|name| argument("--name", name, problems)).collect();
+    for node in &nodes {
+        problems.ok(header::name(node));
+    }
+    if let Some(empty) = commands.iter().position(|words| words.is_empty()) {
+        let message = format!("command {} has no words", empty + 1);
+        problems.error_with(Place::whole(GRID), message, "write `---` between two commands");
+    }
+    match nodes.last() {
+        None => {
+            let made = sweep::names(commands);
+            made.iter().map(|name| text(name, Place::whole(GRID))).collect()
+        }
+        Some(last) if nodes.len() != commands.len() => {
+            let (names, commands) = (nodes.len(), commands.len());
+            let message =
+                format!("--name is given {names} times, and the number of commands is {commands}");
+            problems.error_with(
+                last.place,
+                message,
+                "give one for each command, in their order, or none",
+            );
+            nodes
+        }
+        Some(_) => nodes,
+    }
+}
+
+/// Reports more runs than anybody means.
+fn check_size(axes: &[Entry], commands: usize, repeats: u32, problems: &mut Problems) {
+    let values = axes.iter().map(|axis| axis.node.items().len() as u64);
+    let cells = values.fold(commands as u64, u64::saturating_mul);
+    let runs = cells.saturating_mul(repeats.into());
+    if runs > MOST_RUNS {
+        let message =
+            format!("{cells} cells are {runs} runs, and more than {MOST_RUNS} are not made");
+        problems.error_with(Place::whole(GRID), message, "give fewer values, or repeat less often");
+    }
+}
+
+/// Takes out of a run what nobody has set, and lets it go on to its end unless somebody has said when it is known well enough.
+fn unset(run: &mut PlannedRun, goals: &[MetricName]) {
+    let job = Arc::make_mut(&mut run.job);
+    job.dataset_dir = PathBuf::new();
     // Whatever accelerator its processes are seen on.
     "auto".clone_into(&mut job.device);
-    job.seed = settings.seed.0;
-    (job.train.epochs, job.serve) = (0, None);
-    job.work = Work::Command { spec: spec.clone() };
-    let mut first = resolved.planned(name.clone(), job);
-    // Unless somebody has said when it is known well enough, it goes on to its end.
-    let stop = Arc::make_mut(&mut first.stop);
-    if !first.chosen {
+    job.train.epochs = 0;
+    if !run.chosen {
+        let stop = Arc::make_mut(&mut run.stop);
         stop.limits_only = true;
-        // What rounds go on for, where nobody has said what for.
-        let rounds = matches!(settings.repeats, Repeats::Auto { .. });
-        stop.metrics = rounds.then(|| MetricId::CommandTime.into()).into_iter().collect();
+        stop.metrics = goals.to_vec();
     }
-    let runs = (1..=settings.repeats.planned()).map(|repeat| first.visit(repeat)).collect();
-    let warnings = problems.take_warnings();
-    Ok(Plan { warnings, ..settings.plan(name.clone(), Vec::new(), runs) })
 }
 
 /// What the flags say, as the keys of a grid file that they stand for.
 fn said(asked: &CommandRequest<'_>, problems: &mut Problems) -> Table {
     let mut root = Table::default();
-    if let Some(name) = asked.name {
-        put(&mut root, "name", argument("--name", name, problems));
-    }
     refuse(asked.set, problems);
     set::apply(&mut root, asked.set, problems);
     if let Some(timeout) = asked.timeout {
@@ -108,17 +219,6 @@ fn said(asked: &CommandRequest<'_>, problems: &mut Problems) -> Table {
         limit(&mut root, constraint, problems);
     }
     root
-}
-
-/// The name of a command's program, as a name of results.
-fn name_of(words: &[String]) -> String {
-    let program = words.first().map_or("command", String::as_str);
-    let file = program.rsplit('/').next().unwrap_or(program);
-    let name = axis::safe_name(file);
-    if name.is_empty() {
-        return "command".to_owned();
-    }
-    name[..name.len().min(LONGEST_NAME)].to_owned()
 }
 
 fn text(text: &str, place: Place) -> Node {

@@ -36,6 +36,7 @@ mod serving;
 mod set;
 mod settings;
 pub mod shown;
+mod sweep;
 mod template;
 mod when;
 mod worker;
@@ -47,12 +48,15 @@ pub use metrics::named as metrics_named;
 pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request};
 
 use crate::document::problems::{Place, Problems};
+use std::rc::Rc;
+
 use axes::Axes;
 use key::Context;
 use layers::Document;
 use plan::{Plan, WorkerProgram};
 use resolve::Resolver;
-use world::World;
+use template::CommandModel;
+use world::{Bases, World};
 
 use crate::document::tree;
 use crate::event::{AxisList, Objective};
@@ -140,7 +144,7 @@ fn swept(root: &tree::Table) -> Vec<String> {
     several.map(|(key, _)| key.into_owned()).collect()
 }
 
-/// The plan of a whole tree; `swept`: the axes that vary in the file.
+/// The plan of a grid file; `swept`: the axes that vary in it.
 fn checked(
     document: &Document,
     swept: &[String],
@@ -149,12 +153,32 @@ fn checked(
 ) -> Result<Plan, ConfigError> {
     let Document { root, bases, .. } = document;
     let axes = own::axes(root, problems);
-    let context = Context::of(bases, &axes);
+    let commands = models::read(root, &Context::of(bases, &axes), problems);
+    planned(&Told { root, bases, axes: &axes, commands: &commands, swept }, request, problems)
+}
+
+/// A whole tree, and what is made of it first.
+struct Told<'a> {
+    root: &'a tree::Table,
+    bases: &'a Bases,
+    axes: &'a AxisList,
+    commands: &'a [Rc<CommandModel>],
+    /// The axes that vary in the file.
+    swept: &'a [String],
+}
+
+/// The plan of it.
+fn planned(
+    told: &Told<'_>,
+    request: &Request<'_>,
+    problems: &mut Problems,
+) -> Result<Plan, ConfigError> {
+    let &Told { root, bases, axes, commands, swept } = told;
+    let context = Context::of(bases, axes);
     let mut settings = schema::settings(root, context, problems);
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
     header::settle_repeats(&mut settings, request.full, problems);
     settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s);
-    let commands = models::read(root, &context, problems);
     let machine = &request.machine;
     let world = World {
         foreign: settings.worker.program != WorkerProgram::Native,
@@ -166,7 +190,7 @@ fn checked(
             .resolve(&machine.limits, &mut Problems::default())
             .threads(machine.cores()),
         bases,
-        axes: &axes,
+        axes,
         narrowed: set::touches(request.set, "grid"),
         max_cells: request.max_cells,
     };
@@ -176,8 +200,8 @@ fn checked(
     };
     axes.keep_in_names(swept);
     let mut cells = cells::expand(root, &mut axes, &world, problems);
-    checks::commands(&commands, &axes, problems);
-    checks::own_axes(&commands, &axes, &cells, &world, problems);
+    checks::commands(commands, &axes, problems);
+    checks::own_axes(commands, &axes, &cells, &world, problems);
     resolver.read_overrides(root, &axes, &world, problems);
     problems.check(Some(()))?;
 
@@ -196,7 +220,7 @@ fn checked(
         settings: &settings,
         axes: &axes,
         resolver: &resolver,
-        commands: &commands,
+        commands,
         max_cells: request.max_cells,
     };
     let runs = builder.runs(&cells, problems);

@@ -47,7 +47,7 @@ pub(super) fn read(
             continue;
         };
         // One with a mistake is reported; its name is known all the same.
-        let mut model = CommandModel { name, words: Vec::new(), steps: true };
+        let mut model = CommandModel { name, words: Vec::new(), steps: true, bare: false };
         put_table(KEYS, &mut model, inner, context, problems);
         if inner.get("command").is_none() {
             let message = format!("[models.{}] has no `command`", model.name);

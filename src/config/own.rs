@@ -246,7 +246,7 @@ fn said_values(inner: &Table, place: Place, problems: &mut Problems) -> Option<N
 }
 
 /// Adds an axis to a table of axes.
-fn put(grid: &mut Table, key: &str, entry: Entry) {
+pub(super) fn put(grid: &mut Table, key: &str, entry: Entry) {
     let Some(name) = key.strip_prefix(ENV) else {
         grid.entries.push(Entry { key: key.to_owned(), ..entry });
         return;
@@ -311,7 +311,7 @@ pub(super) fn why_not(key: &str) -> Option<String> {
         return Some("variables PERFTUNE_... are perftune's own".to_owned());
     }
     if variable.is_none() && (COLUMNS.contains(&name) || CATALOGUE.iter().any(of_metric)) {
-        return Some("the reports have it already: give the axis another name".to_owned());
+        return Some("the reports have it already".to_owned());
     }
     if name.starts_with(is_first) && name.len() <= LONGEST_KEY && name.chars().all(is_safe) {
         return None;

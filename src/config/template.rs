@@ -104,6 +104,8 @@ pub(super) struct CommandModel {
     pub(super) name: String,
     pub(super) words: Vec<Word>,
     pub(super) steps: bool,
+    /// See [`CommandSpec::bare`].
+    pub(super) bare: bool,
 }
 
 impl CommandModel {
@@ -129,7 +131,7 @@ impl CommandModel {
             words: words.map(|word| word.iter().map(part).collect()).collect(),
             steps: self.steps,
             epochs: self.words.iter().flatten().any(is_epochs),
-            bare: false,
+            bare: self.bare,
         }
     }
 

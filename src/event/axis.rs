@@ -12,6 +12,9 @@ use std::ops::Bound;
 use super::job::{Allocator, JobSpec, OmpWait, Optimizer, Precision, words};
 use super::own::AxisValue;
 
+/// The data set of a command that has none; no cell is named by it.
+pub const NO_DATA: &str = "-";
+
 /// The most samples that a step or a request may have.
 pub const LARGEST_BATCH: u32 = 1 << 24;
 
@@ -188,9 +191,9 @@ impl AxisDef {
         matches!(self.key, Cow::Owned(_))
     }
 
-    /// Its value in a job; of a command that nobody told anything only its name.
+    /// Its value in a job; of a command that is no cell of a grid file only its name and the axes of the user's own.
     pub fn of(&self, job: &JobSpec) -> AxisValue {
-        if job.work.is_unset() && self.key != AXES[Axis::MODEL.0].key {
+        if job.work.is_unset() && !self.is_own() && self.key != AXES[Axis::MODEL.0].key {
             return AxisValue::Unset;
         }
         (self.get)(self, job)
@@ -236,7 +239,7 @@ pub static AXES: &[AxisDef] = &[
     },
     AxisDef {
         key: said("dataset"),
-        tag: |_, label| safe_name(label),
+        tag: |_, label| if label == NO_DATA { String::new() } else { safe_name(label) },
         heading: said("dataset"),
         about: "what it is trained on: see `perftune list datasets`, or a folder with a dataset.toml",
         kind: AxisKind::Dataset,

@@ -123,7 +123,8 @@ impl Work {
         self.command().is_some_and(|command| !command.steps)
     }
 
-    /// Whether nobody has set anything: the job's settings are mere defaults, which are those of no run.
+    /// Whether nobody has set anything but axes of the user's own: the job's other settings are mere defaults, which are those of no
+    /// run.
     pub fn is_unset(&self) -> bool {
         self.command().is_some_and(|command| command.bare)
     }
@@ -135,7 +136,7 @@ impl Work {
 }
 
 /// Any command, which speaks no protocol but may write lines to the path in `$PERFTUNE_EVENTS`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandSpec {
     /// The program and its arguments, the settings of the cell put in.
     pub words: Vec<String>,
@@ -144,7 +145,7 @@ pub struct CommandSpec {
     /// Whether it was told how many epochs to train: else nobody knows how long it goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub epochs: bool,
-    /// Whether it is no cell of a grid: it was told nothing, so the job holds no settings of its own.
+    /// Whether it is no cell of a grid file: it was told nothing but the axes of the user's own, so the job holds no other settings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bare: bool,
 }

@@ -25,7 +25,7 @@ pub mod stop;
 pub mod wire;
 pub mod worker;
 
-pub use axis::{AXES, Axis, AxisDef, AxisKind, AxisList, COLUMNS, OwnKind, Range};
+pub use axis::{AXES, Axis, AxisDef, AxisKind, AxisList, COLUMNS, NO_DATA, OwnKind, Range};
 pub use constraint::{Constraint, Evidence, Finding, Op, Ruling, Shortage, Weights};
 pub use end::{Age, Cut, StopReason};
 pub use fingerprint::{Fingerprint, FingerprintDifference};

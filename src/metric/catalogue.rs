@@ -705,6 +705,7 @@ catalogue![
         group: "time",
         unit: Unit::Seconds,
         source: Source::CommandTime,
+        heading: Some(heading("command\ntime ", 1, 2)),
         gate: Some(GATE),
         in_report: true,
         about: "wall time of a command from its start to its own end; of commands only",

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::closing::{Closing, tally};
 use super::front::{FrontReport, Mark, Marks};
 use super::layout::{Caveat, Cell, Column, counted, fitting, render, some_of, wrap};
-use super::settings::settings;
+use super::settings::{identity, settings};
 use super::summary::{SummaryRow, cells_of};
 use super::table::{self, Headline, headlines, legend};
 use super::{distinct, ending};
@@ -88,10 +88,7 @@ fn columns(
     front: Option<&FrontReport>,
 ) -> Vec<Column> {
     let firsts: Vec<&RunRecord> = cells.iter().map(|cell| cell.first).collect();
-    let mut columns = vec![
-        Column::words("model", &firsts, |first| first.job.model.name.clone()),
-        Column::words("dataset", &firsts, |first| first.job.dataset.clone()),
-    ];
+    let mut columns = identity(&firsts);
     columns.extend(settings(&firsts));
     let headlines = headlines(records);
     columns.extend(

@@ -2,7 +2,7 @@
 
 use super::layout::{Column, harmless};
 use super::number;
-use crate::event::{Axis, AxisDef, AxisList, AxisValue, JobSpec, Pattern, RunRecord};
+use crate::event::{Axis, AxisDef, AxisList, AxisValue, JobSpec, NO_DATA, Pattern, RunRecord};
 use crate::units::significant;
 
 /// Bytes of a mebibyte.
@@ -21,6 +21,20 @@ const OTHERS: &[Setting] = &[
     }),
     ("rep.", |r| r.repeat.to_string()),
 ];
+
+/// The model and the data set of each run. Commands that are no cells of a grid file are called what they are, and have no data.
+pub(super) fn identity(records: &[&RunRecord]) -> Vec<Column> {
+    let bare = records.iter().all(|record| record.job.work.is_unset());
+    let head = if bare { "command" } else { "model" };
+    let model = Column::words(head, records, |record| record.job.model.name.clone());
+    [model].into_iter().chain(dataset(records)).collect()
+}
+
+/// The data set of each run, where some run has one.
+pub(super) fn dataset(records: &[&RunRecord]) -> Option<Column> {
+    let any = records.is_empty() || records.iter().any(|record| record.job.dataset != NO_DATA);
+    any.then(|| Column::words("dataset", records, |record| record.job.dataset.clone()))
+}
 
 /// The settings besides model and data set that differ between the runs, and the load, where that was not always one request
 /// after the other.

@@ -10,7 +10,7 @@ use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final};
 use super::interference::{interference, spinning};
 use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
-use super::settings::settings;
+use super::settings::{identity, settings};
 use super::spared::spared;
 use super::uneven::uneven;
 use super::untested::{is_untested, untested};
@@ -69,11 +69,9 @@ pub(super) fn under(
 
 /// The columns of the table; those that may be left out have a rank.
 pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec<Column> {
-    let mut columns = vec![
-        Column::words("model", records, |record| record.job.model.name.clone()),
-        Column::words("dataset", records, |record| record.job.dataset.clone()),
-    ];
-    columns.extend(settings(&records.iter().collect::<Vec<_>>()));
+    let all: Vec<&RunRecord> = records.iter().collect();
+    let mut columns = identity(&all);
+    columns.extend(settings(&all));
     columns.extend(figures(records));
     columns.extend(accuracy(records));
     columns.push(Column::words("stop", records, stop));

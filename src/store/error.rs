@@ -61,8 +61,8 @@ pub enum StoreError {
     /// The folder holds results already.
     #[error(
         "{} holds {finished} finished and {missing} unfinished of {planned} run{} already; \
-         {}--fresh replaces them, --out writes elsewhere",
-        path.display(), if *planned == 1 { "" } else { "s" }, if *resumes { "--resume runs only what is missing, " } else { "" }
+         --resume runs only what is missing, --fresh replaces them, --out writes elsewhere",
+        path.display(), if *planned == 1 { "" } else { "s" }
     )]
     Occupied {
         /// The folder.
@@ -73,8 +73,6 @@ pub enum StoreError {
         missing: usize,
         /// Runs of the manifest.
         planned: usize,
-        /// Whether who asks can go on with them.
-        resumes: bool,
     },
     /// The folder holds something else.
     #[error("{} is not a results folder of perftune (it has no manifest.json) and is not empty; choose another --out", path.display())]

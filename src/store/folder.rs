@@ -41,10 +41,7 @@ pub const WRITTEN: &[&str] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// Refuse, and say what the choices are.
-    Refuse {
-        /// Whether [`Self::Resume`] is one of them.
-        resumes: bool,
-    },
+    Refuse,
     /// Keep whole runs, run what is missing or failed.
     Resume,
     /// Remove them.
@@ -263,9 +260,9 @@ fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
         let foreign = foreign && !only_unfinished_beginnings(path);
         return if foreign { Err(StoreError::Foreign { path: path.to_owned() }) } else { Ok(()) };
     };
-    let Existing::Refuse { resumes } = existing else {
+    if existing != Existing::Refuse {
         return Ok(());
-    };
+    }
     let planned = head.runs.len();
     if planned == 0 {
         return Ok(());
@@ -280,7 +277,6 @@ fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
         finished,
         missing: planned - finished,
         planned,
-        resumes,
     })
 }
 
@@ -342,7 +338,7 @@ mod tests {
     use super::*;
     use crate::event::RunStatus;
 
-    const REFUSE: Existing = Existing::Refuse { resumes: true };
+    const REFUSE: Existing = Existing::Refuse;
 
     #[test]
     fn results_that_cannot_be_read_are_replaced_where_they_are_of_perftune() {

@@ -23,6 +23,7 @@ mod emulation;
 mod energy;
 mod environment;
 mod exec;
+mod exec_sweep;
 mod faults;
 mod html;
 mod layers;

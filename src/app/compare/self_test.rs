@@ -96,7 +96,7 @@ pub fn self_test(
             blocks,
             all_blocks: true,
             seed: None,
-            existing: Existing::Refuse { resumes: true },
+            existing: Existing::Refuse,
         };
         let measured = measure(&comparison)?;
         if measured.interrupted() {

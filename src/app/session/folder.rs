@@ -23,8 +23,8 @@ use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::schedule::{self, Policy, Rounds};
 use crate::store::{Recorded, Results};
 
-/// What there is to say of a command that nobody told anything; its threads are those that it may use.
-const OF_COMMAND: &[&str] = &["protocol", "run", "model", "threads", "work", "command"];
+/// What there is to say of a command that is no cell of a grid file; its threads are those that it may use.
+const OF_COMMAND: &[&str] = &["protocol", "run", "model", "threads", "axes", "work", "command"];
 
 /// The most cells whose figures are followed while they are measured.
 const FOLLOWED: usize = 100;

@@ -89,8 +89,6 @@ impl<'a> Session<'a> {
             spec.index = before + index;
         }
         self.made += specs.len();
-        // `exec` knows no going on.
-        let resumes = !specs.iter().all(|spec| spec.job.work.is_unset());
         let (folders, observer) = (&mut self.folders, &mut *self.observer);
         let follows = observer.follows() && folders.len() == 1;
         let mut both = |event: RunEvent| {
@@ -104,10 +102,9 @@ impl<'a> Session<'a> {
             Ok(())
         };
         runner::execute(&specs, self.sampler, &self.interrupts, &mut both).map_err(|error| {
-            let rest = if resumes { ", --resume runs the rest" } else { "" };
-            Fault::new(format!("{error}; the run in flight was ended")).hint(format!(
-                "what had finished is kept: `perftune report` rebuilds its reports{rest}"
-            ))
+            Fault::new(format!("{error}; the run in flight was ended")).hint(
+                "what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest",
+            )
         })
     }
 

@@ -35,7 +35,7 @@ impl<'a> RunRequest<'a> {
             plan,
             runs,
             folder,
-            existing: Existing::Refuse { resumes: true },
+            existing: Existing::Refuse,
             program: None,
             title: None,
             streams: Streams::Logged,

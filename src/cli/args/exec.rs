@@ -6,20 +6,25 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::options::{Format, assignment};
+use super::{existing, verbosity};
+use crate::cli::options::{Format, ProgressMode, Verbosity, assignment};
 use crate::schedule::Repeats;
+use crate::store::Existing;
+use crate::units::Span;
 
 const EXAMPLES: &str = "Examples:
   perftune exec -- make -j8
   perftune exec --repeat auto -- make -j8
   perftune exec --repeat 5 --format json -- ./server --check > figures.json
+  perftune exec -L batch=16,32,64 -L lr=0.1,0.01 -- python train.py --bs {batch} --lr {lr}
+  perftune exec -L env.OMP_NUM_THREADS=1,2 -- ./job
   perftune exec --constraint 'memory.peak <= 1GiB' --strict -- python train.py
   perftune exec --stop-on cpu,memory --timeout 10min -- python train.py
   perftune exec --pass-stdout -- zcat data.gz > data";
 
 const EXIT_CODES: &str = "The command reads the standard input of perftune (nothing, where that is a terminal). What it \
 writes goes to the standard error, so that the standard output holds the figures alone; with --pass-stdout it is the other way \
-round. It may report steps, epochs and figures of its own by writing lines to the path in $PERFTUNE_EVENTS, such as
+round. Several cells, as -L makes them, read nothing, and what they write goes to runs/RUN/stderr.log. It may report steps, epochs and figures of its own by writing lines to the path in $PERFTUNE_EVENTS, such as
   {\"step\": {\"items\": 32, \"dur_s\": 0.012}}
 
 Exit codes:
@@ -38,22 +43,36 @@ pub struct ExecArgs {
     #[arg(value_name = "CMD", required = true, last = true, value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<String>,
 
-    /// What the run is called [default: the name of the program]
+    /// An axis: runs the command with each of its values in the place of {NAME};
+    /// `\,` is a comma; env.NAME=... sets the environment; of several axes all
+    /// combinations are run, in rounds
+    #[arg(short = 'L', long = "parameter-list", value_name = "NAME=VALUE,...", num_args = 1..=2)]
+    pub axes: Vec<String>,
+
+    /// What it is called [default: the program and its first argument]
     #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
+    pub name: Vec<String>,
 
     /// The results folder [default: results/NAME]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
+
+    /// Keep the finished runs of the results folder; run what is missing or failed
+    #[arg(long, conflicts_with = "fresh")]
+    pub resume: bool,
 
     /// Delete what is in the results folder first
     #[arg(long)]
     pub fresh: bool,
 
     /// Run it N times; auto: until its time, or what --stop-on names, is known
-    /// between runs, 5 times at most
+    /// between runs, 5 times at most [default: 1; with several cells: auto]
     #[arg(long, value_name = "N")]
     pub repeat: Option<Repeats>,
+
+    /// End all runs together in time, such as 10min; --resume runs the rest
+    #[arg(long, value_name = "TIME")]
+    pub budget: Option<Span>,
 
     /// What it must keep, such as 'memory.peak <= 1GiB'; it is ended as soon as
     /// that is broken for certain; may be given several times
@@ -68,7 +87,8 @@ pub struct ExecArgs {
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<String>,
 
-    /// Set a key of the tables stop, limits or sampler, such as limits.memory=1GiB
+    /// Set a key of the tables stop, limits, sampler or objectives, such as
+    /// limits.memory=1GiB
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<String>,
 
@@ -85,6 +105,11 @@ pub struct ExecArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 
+    /// How to show progress on the standard error [default: auto with several
+    /// cells; none where the command writes there]
+    #[arg(long, value_enum, value_name = "HOW", hide_default_value = true)]
+    pub progress: Option<ProgressMode>,
+
     /// Say nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -92,4 +117,16 @@ pub struct ExecArgs {
     /// Say of every figure that is missing why
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+impl ExecArgs {
+    /// What becomes of what is in the results folder.
+    pub const fn existing(&self) -> Existing {
+        existing(self.resume, self.fresh)
+    }
+
+    /// How much is said.
+    pub const fn verbosity(&self) -> Verbosity {
+        verbosity(self.quiet, self.verbose)
+    }
 }

@@ -8,7 +8,7 @@ use crate::event::RunRecord;
 use crate::report::ending::{verdicts, word};
 use crate::report::front::{Mark, Marks};
 use crate::report::layout::{Caveat, Cell, Column};
-use crate::report::settings::settings;
+use crate::report::settings::{dataset, settings};
 use crate::report::summary::{SummaryRow, any_between, cells_of};
 use crate::report::table::{Headline, accuracy, epochs, figures, headlines, time};
 use crate::report::{interval, words};
@@ -31,9 +31,10 @@ pub(super) fn table(
     let mut columns = vec![
         Column::figures("#", 1..=records.len(), |number| number.to_string()),
         Column::words("model", records.iter().enumerate(), name),
-        Column::words("dataset", records, |record| record.job.dataset.clone()),
     ];
-    columns.extend(settings(&records.iter().collect::<Vec<_>>()));
+    let all: Vec<&RunRecord> = records.iter().collect();
+    columns.extend(dataset(&all));
+    columns.extend(settings(&all));
     // What came of it stands before the figures: on a narrow page the last columns are out of sight.
     if verdicts(records).next().is_some() {
         columns.push(Column::words("verdict", records, |record| Cell {
