@@ -203,6 +203,7 @@ impl Builder<'_> {
         job.dataset_dir.clone_from(&values.dataset()?.dir);
         job.seed = self.settings.seed.0;
         job.work = self.settings.work();
+        job.metrics.clone_from(&self.settings.declared);
         let command = models::find(self.commands, &job.model.name);
         job.serve = job.serve.filter(|_| command.is_none());
         let command = command.map(Rc::clone);

@@ -5,7 +5,7 @@ use super::read::{self, Read};
 use crate::control::{Constraint, Op};
 use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::tree::{Node, Table, Value};
-use crate::metric::{self, Better, Field, MetricDef, MetricKind, Source};
+use crate::metric::{Better, Field, MetricDef, MetricId, MetricKind, Source, find_among};
 use crate::units::Unit;
 
 /// A constraint and where it was written.
@@ -21,22 +21,28 @@ const OPS: [(&str, Op); 4] =
     [("<=", Op::AtMost), (">=", Op::AtLeast), ("<", Op::Below), (">", Op::Above)];
 
 /// The constraints of a table. `"serve.latency_p99" = "<= 10ms"` and `serve.latency_p99 = "<= 10ms"` say the same.
-pub(super) fn read(table: &Table, problems: &mut Problems) -> Vec<Limited> {
+pub(super) fn read(table: &Table, own: &[MetricId], problems: &mut Problems) -> Vec<Limited> {
     let mut found = Vec::new();
-    walk(table, "", &mut found, problems);
+    walk(table, "", own, &mut found, problems);
     found
 }
 
-fn walk(table: &Table, prefix: &str, found: &mut Vec<Limited>, problems: &mut Problems) {
+fn walk(
+    table: &Table,
+    prefix: &str,
+    own: &[MetricId],
+    found: &mut Vec<Limited>,
+    problems: &mut Problems,
+) {
     for entry in &table.entries {
         let name = format!("{prefix}{}", entry.key);
         if let Value::Table(inner) = &entry.node.value {
-            walk(inner, &format!("{name}."), found, problems);
+            walk(inner, &format!("{name}."), own, found, problems);
             continue;
         }
-        let Some(def) = metric::find(&name) else {
+        let Some(def) = find_among(&name, own) else {
             let message = format!("unknown metric `{}` in [constraints]", shown(&name));
-            problems.error_with(entry.key_place, message, metrics::full_name_hint(&name));
+            problems.error_with(entry.key_place, message, metrics::full_name_hint(&name, own));
             continue;
         };
         if let MetricKind::Windows(_) = def.kind {
@@ -151,7 +157,7 @@ mod tests {
         let mut problems = Problems::default();
         let text = problems.add_file("f".into(), body.to_owned());
         let root = crate::document::tree::parse_document(text, &mut problems).unwrap();
-        let found = read(&root, &mut problems);
+        let found = read(&root, &[], &mut problems);
         let found = problems.check(Some(found)).map_err(|error| error.to_string())?;
         let limits = found.iter().map(|limited| {
             let Constraint { metric, op, limit } = &limited.constraint;
@@ -193,7 +199,7 @@ mod tests {
             let set = "constraints.serve.latency_p99=<= 7ms".to_owned();
             super::super::set::apply(&mut root, &[set], &mut problems);
             let table = read::table(&root, "constraints", &mut problems).unwrap().0;
-            let found = read(table, &mut problems);
+            let found = read(table, &[], &mut problems);
             let found = problems.check(Some(found)).unwrap();
             let p99: Vec<f64> = found
                 .iter()

@@ -9,6 +9,7 @@ use super::world::Bases;
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::{Entry, Table, Value};
 use crate::event::{AxisList, Range};
+use crate::metric::MetricId;
 use crate::units::{Span, Unit, percent};
 
 /// Where a setting was written.
@@ -30,6 +31,8 @@ pub(super) struct Context<'a> {
     pub(super) bases: &'a Bases,
     /// The axes of the grid.
     pub(super) axes: &'a AxisList,
+    /// The metrics that it declares.
+    pub(super) metrics: &'a [MetricId],
     /// The name of the table, where that is free: of the metric in `[gate.metrics.METRIC]`.
     pub(super) name: &'a str,
 }
@@ -37,7 +40,12 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     /// Where no table has a free name.
     pub(super) fn of(bases: &'a Bases, axes: &'a AxisList) -> Self {
-        Self { bases, axes, name: "" }
+        Self { bases, axes, metrics: &[], name: "" }
+    }
+
+    /// Where these metrics are declared.
+    pub(super) fn declaring(self, metrics: &'a [MetricId]) -> Self {
+        Self { metrics, ..self }
     }
 }
 

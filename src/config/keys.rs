@@ -211,8 +211,8 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         .always("stop.enabled", |_, run| run.stop.enabled.into()),
     key(
         "stop.metrics",
-        Own("a list of metrics and groups", TEXTS, |s, entry, _, problems| {
-            s.metrics = metrics::read(&entry.node, problems)?;
+        Own("a list of metrics and groups", TEXTS, |s, entry, context, problems| {
+            s.metrics = metrics::read(&entry.node, context.metrics, problems)?;
             (s.chosen, s.stop_place) = (true, entry.key_place);
             Ok(())
         }),
@@ -282,8 +282,8 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .always("stop.min_delta", |_, run| run.stop.min_delta.into()),
     key(
         "constraints.METRIC",
-        Names("such as \"<= 512MiB\"", TEXTS, |s, table, _, problems| {
-            let limited = constraints::read(table, problems);
+        Names("such as \"<= 512MiB\"", TEXTS, |s, table, context, problems| {
+            let limited = constraints::read(table, context.metrics, problems);
             let is_new = |name| limited.iter().any(|new| new.def.name == name);
             s.constraints.retain(|before| !is_new(before.def.name));
             s.constraints.extend(limited);
@@ -328,16 +328,16 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .unusual("limits.memory_bytes", |_, run| run.limits.memory_bytes.into()),
     key(
         "objectives.maximize",
-        Own("a list of metrics", TEXTS, |s, entry, _, problems| {
-            objectives::read(entry, Better::Higher, &mut s.objectives, problems)
+        Own("a list of metrics", TEXTS, |s, entry, context, problems| {
+            objectives::read(entry, Better::Higher, context.metrics, &mut s.objectives, problems)
         }),
     )
     .about("metrics of which more is better")
     .unusual("objectives.maximize", |plan, _| plan.aimed(Better::Higher)),
     key(
         "objectives.minimize",
-        Own("a list of metrics", TEXTS, |s, entry, _, problems| {
-            objectives::read(entry, Better::Lower, &mut s.objectives, problems)
+        Own("a list of metrics", TEXTS, |s, entry, context, problems| {
+            objectives::read(entry, Better::Lower, context.metrics, &mut s.objectives, problems)
         }),
     )
     .about("metrics of which less is better")

@@ -5,7 +5,7 @@ use crate::control::policy::DEFAULT_GROUPS;
 use crate::document::problems::{Place, Problem, Problems};
 use crate::document::suggest;
 use crate::document::tree::Node;
-use crate::metric::{self, CATALOGUE, MetricDef};
+use crate::metric::{CATALOGUE, MetricDef, MetricId, all as every, find_among, why_no_name};
 
 /// A metric to wait for.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ fn group(name: &str) -> impl Iterator<Item = Chosen> + '_ {
 }
 
 /// The metrics that a list (or a single name) chooses, each once, in the order of the list.
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Read<Vec<Chosen>> {
+pub(super) fn read(node: &Node, own: &[MetricId], problems: &mut Problems) -> Read<Vec<Chosen>> {
     let expected = "a list of metrics and groups, such as [\"throughput\", \"memory\"]";
     let items = read::texts("metrics", node, expected)?;
     if items.is_empty() {
@@ -37,7 +37,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Read<Vec<Chosen>> {
         return Err(Problem::new(node.place, message).hint(hint));
     }
     let mut chosen: Vec<Chosen> = Vec::new();
-    for metric in items.iter().filter_map(|item| problems.ok(one(item))).flatten() {
+    for metric in items.iter().filter_map(|item| problems.ok(one(item, own))).flatten() {
         if !chosen.iter().any(|other| other.def.name == metric.def.name) {
             chosen.push(metric);
         }
@@ -46,20 +46,20 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Read<Vec<Chosen>> {
 }
 
 /// The metrics that a name means, in the words of the command line: a full name, a group or a name without its scope;
-/// an error with a hint where it means none.
-pub fn named(name: &str) -> Result<Vec<&'static MetricDef>, (String, String)> {
+/// an error with a hint where it means none. `own`: those of the user's own that there are.
+pub fn named(name: &str, own: &[MetricId]) -> Result<Vec<&'static MetricDef>, (String, String)> {
     let members = group(name).map(|chosen| chosen.def).collect();
-    [all(|def| def.name == name), members, all(|def| short_name(def) == name)]
+    [all(own, |def| def.name == name), members, all(own, |def| short_name(def) == name)]
         .into_iter()
         .find(|found| !found.is_empty())
-        .ok_or_else(|| (format!("unknown metric `{name}`"), hint(name)))
+        .ok_or_else(|| (format!("unknown metric `{name}`"), hint(name, own)))
 }
 
-fn one(item: &Node) -> Read<Vec<Chosen>> {
+fn one(item: &Node, own: &[MetricId]) -> Read<Vec<Chosen>> {
     let name = read::text("metrics", item, "the name of a metric or a group in quotes")?;
     let wrong = |message: String, hint: String| Err(Problem::new(item.place, message).hint(hint));
-    let of_group = all(|def| def.group == name);
-    if metric::find(name).is_none() && !of_group.is_empty() {
+    let of_group = all(&[], |def| def.group == name);
+    if find_among(name, own).is_none() && !of_group.is_empty() {
         let members: Vec<Chosen> = group(name).collect();
         if members.is_empty() {
             let message = format!("the group `{name}` chooses nothing by itself");
@@ -67,7 +67,7 @@ fn one(item: &Node) -> Read<Vec<Chosen>> {
         }
         return Ok(members);
     }
-    match named(name).as_deref() {
+    match named(name, own).as_deref() {
         Ok([def]) => Ok(vec![Chosen { def, named: Some(item.place) }]),
         Ok(several) => wrong(
             format!("`{name}` is more than one metric"),
@@ -78,8 +78,8 @@ fn one(item: &Node) -> Read<Vec<Chosen>> {
 }
 
 /// The metrics of which this is true.
-fn all(is: impl Fn(&MetricDef) -> bool) -> Vec<&'static MetricDef> {
-    CATALOGUE.iter().filter(|def| is(def)).collect()
+fn all(own: &[MetricId], is: impl Fn(&MetricDef) -> bool) -> Vec<&'static MetricDef> {
+    every(own).filter(|def| is(def)).collect()
 }
 
 /// Their names for a sentence.
@@ -103,10 +103,10 @@ fn groups() -> Vec<&'static str> {
     groups
 }
 
-fn hint(name: &str) -> String {
+fn hint(name: &str, own: &[MetricId]) -> String {
     let groups = groups();
-    let full = CATALOGUE.iter().map(|def| def.name);
-    let short = CATALOGUE.iter().map(short_name);
+    let full = every(own).map(|def| def.name);
+    let short = every(own).map(short_name);
     let candidates = groups.iter().copied().chain(full).chain(short);
     let all =
         format!("the groups are {}; `perftune list metrics` shows every metric", groups.join(", "));
@@ -117,18 +117,21 @@ fn hint(name: &str) -> String {
 }
 
 /// The hint for a name where only the full name of one metric will do.
-pub(super) fn full_name_hint(name: &str) -> String {
-    let members = all(|def| def.group == name);
+pub(super) fn full_name_hint(name: &str, own: &[MetricId]) -> String {
+    let members = all(&[], |def| def.group == name);
     if !members.is_empty() {
         return format!("name one of {}", listed(&members));
     }
-    let full = CATALOGUE.iter().map(|def| def.name);
+    let full = every(own).map(|def| def.name);
     let nearest = suggest::nearest(name, full).or_else(|| {
         let short = CATALOGUE.iter().find(|def| short_name(def) == name);
         short.map(|def| def.name)
     });
     match nearest {
         Some(found) => format!("did you mean `{found}`?"),
+        None if why_no_name(name).is_none() => format!(
+            "`perftune list metrics` shows every metric; one of your own is declared: [metrics.{name}]"
+        ),
         None => "`perftune list metrics` shows every metric".to_owned(),
     }
 }
@@ -149,7 +152,7 @@ mod tests {
         let body = format!("metrics = {toml}");
         let text = problems.add_file("f".into(), body);
         let root = crate::document::tree::parse_document(text, &mut problems).unwrap();
-        let found = read(&root.get("metrics").unwrap().node, &mut problems);
+        let found = read(&root.get("metrics").unwrap().node, &[], &mut problems);
         let found = problems.ok(found);
         problems
             .check(found)

@@ -14,6 +14,7 @@ mod checks;
 mod command;
 mod command_words;
 mod constraints;
+mod declared;
 mod gate;
 mod header;
 mod key;
@@ -50,7 +51,7 @@ pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Reques
 use crate::document::problems::{Place, Problems};
 use std::rc::Rc;
 
-use axes::Axes;
+use axes::{Axes, Cell};
 use key::Context;
 use layers::Document;
 use plan::{Plan, WorkerProgram};
@@ -81,7 +82,9 @@ pub fn objectives(source: &GridSource) -> Result<Vec<Objective>, ConfigError> {
     if let Some(table) = root.get("objectives") {
         let only = tree::Table { entries: vec![table.clone()] };
         let axes = AxisList::default();
-        aimed = schema::settings(&only, Context::of(&bases, &axes), &mut problems).objectives;
+        let context = Context::of(&bases, &axes);
+        let own = declared::ids(&declared::read(&root, &context, &mut problems));
+        aimed = schema::settings(&only, context.declaring(&own), &mut problems).objectives;
     }
     if root.get("objectives").is_none() {
         problems.error_with(
@@ -106,7 +109,9 @@ pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
         Some(_) => own::axes(&root, &mut problems),
         None => own::of_subject(&root),
     };
-    let found = schema::settings(&only, Context::of(&bases, &axes), &mut problems).gate;
+    let context = Context::of(&bases, &axes);
+    let own = declared::ids(&declared::read(&root, &context, &mut problems));
+    let found = schema::settings(&only, context.declaring(&own), &mut problems).gate;
     // A grid without one is judged by the defaults.
     let grid = root.get("grid").is_some();
     if table.is_none() && !grid && !problems.any() {
@@ -175,9 +180,13 @@ fn planned(
 ) -> Result<Plan, ConfigError> {
     let &Told { root, bases, axes, commands, swept } = told;
     let context = Context::of(bases, axes);
+    let declared = declared::read(root, &context, problems);
+    let own = declared::ids(&declared);
+    let context = context.declaring(&own);
     let mut settings = schema::settings(root, context, problems);
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
     header::settle_repeats(&mut settings, request.full, problems);
+    settings.declared = declared;
     settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s);
     let machine = &request.machine;
     let world = World {
@@ -212,6 +221,7 @@ fn planned(
     // `--only` chooses among them, and only what is left need be a model.
     select::only(&mut cells, request.only, &axes, &world, problems);
     if !world.foreign {
+        declared::check(root, &settings.declared, commands, problems);
         checks::models(&cells, &axes, &resolver, problems);
     }
     problems.check(Some(()))?;
@@ -223,11 +233,23 @@ fn planned(
         commands,
         max_cells: request.max_cells,
     };
-    let runs = builder.runs(&cells, problems);
+    // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
+    of_cells(&builder, &cells, request, world.narrowed, problems)
+}
+
+/// The plan of cells that were checked; `narrowed`: of a part of those of the file.
+fn of_cells(
+    builder: &build::Builder<'_>,
+    cells: &[Cell],
+    request: &Request<'_>,
+    narrowed: bool,
+    problems: &mut Problems,
+) -> Result<Plan, ConfigError> {
+    let build::Builder { settings, axes, .. } = builder;
+    let runs = builder.runs(cells, problems);
     gate::check_retired(&settings.retired, &runs, problems);
     problems.check(Some(()))?;
-    // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
-    if world.narrowed {
+    if narrowed {
         problems.forget_idle();
     }
     let name = settings.name.clone().unwrap_or_else(|| header::stem(&request.source));

@@ -5,7 +5,7 @@ use super::read::{self, Read};
 use crate::document::problems::{Place, Problem, Problems};
 use crate::document::tree::{Entry, Node, Table, Value};
 use crate::event::Objective;
-use crate::metric::{self, Better, MetricDef, MetricId};
+use crate::metric::{Better, MetricDef, MetricId, Source, find_among};
 
 /// An objective and where it was written.
 #[derive(Debug, Clone)]
@@ -25,21 +25,22 @@ pub(super) fn plain(aimed: &[Aimed]) -> Vec<Objective> {
 pub(super) fn read(
     entry: &Entry,
     better: Better,
+    own: &[MetricId],
     found: &mut Vec<Aimed>,
     problems: &mut Problems,
 ) -> Read<()> {
     let (best, fastest) = (MetricId::TestAccuracy, MetricId::ServeThroughput);
     let expected = format!("a list of metrics, such as [\"{best}\", \"{fastest}\"]");
     let items = read::texts(&entry.key, &entry.node, &expected)?.iter();
-    found.extend(items.filter_map(|item| problems.ok(objective(&entry.key, better, item))));
+    found.extend(items.filter_map(|item| problems.ok(objective(&entry.key, better, own, item))));
     Ok(())
 }
 
-fn objective(key: &str, better: Better, item: &Node) -> Read<Aimed> {
+fn objective(key: &str, better: Better, own: &[MetricId], item: &Node) -> Read<Aimed> {
     let name = read::text(key, item, "the name of a metric in quotes")?;
-    let def = metric::find(name).ok_or_else(|| {
+    let def = find_among(name, own).ok_or_else(|| {
         let message = format!("unknown metric {} in [objectives]", item.value.shown());
-        Problem::new(item.place, message).hint(metrics::full_name_hint(name))
+        Problem::new(item.place, message).hint(metrics::full_name_hint(name, own))
     })?;
     if def.better.is_some_and(|known| known != better) {
         let (known, meant, done) = match better {
@@ -48,6 +49,12 @@ fn objective(key: &str, better: Better, item: &Node) -> Read<Aimed> {
         };
         let message = format!("`{name}` is better the {known} it is, so it cannot be {done}");
         return Err(Problem::new(item.place, message).hint(format!("write {meant} = [\"{name}\"]")));
+    }
+    if def.better.is_none() && def.source == Source::Own {
+        let message = format!("`{name}` does not say which of its values are better");
+        let word = if better == Better::Lower { "lower" } else { "higher" };
+        let hint = format!("write better = \"{word}\" in [metrics.{name}]");
+        return Err(Problem::new(item.place, message).hint(hint));
     }
     Ok(Aimed { def, better, place: item.place })
 }

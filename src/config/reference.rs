@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
+use super::declared;
 use super::gate;
 use super::key::{KeyDef, Kind, Shown};
 use super::keys::KEYS;
@@ -93,6 +94,7 @@ fn described() -> Vec<Described> {
     let mut all: Vec<Described> = describe(KEYS, &plan).collect();
     all.extend(describe(models::KEYS, &plan));
     all.extend(describe(own::KEYS, &plan));
+    all.extend(describe(declared::KEYS, &plan));
     all.extend(describe(gate::KEYS, &plan));
     let at =
         |path: &str| TABLES.iter().position(|table| path.starts_with(&format!("{}.", table.name)));

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::declared;
 use super::gate;
 use super::key::{self, Context};
 use super::keys::KEYS;
@@ -41,7 +42,7 @@ pub(super) struct TableDef {
     pub(super) holds: Holds,
 }
 
-pub(super) static TABLES: [TableDef; 19] = {
+pub(super) static TABLES: [TableDef; 20] = {
     const fn table(name: &'static str, holds: Holds, about: &'static str) -> TableDef {
         TableDef { name, about, holds }
     }
@@ -49,6 +50,7 @@ pub(super) static TABLES: [TableDef; 19] = {
     [
         table("grid", Axes, "every key is an axis, a value or a list; the grid is their product"),
         table("axes", GridKeys, "axes of your own: what [grid] alone cannot say of them"),
+        table("metrics", GridKeys, "metrics of your own: what a program reports of itself"),
         table("run", GridKeys, "the run of the whole grid"),
         table(
             "train",
@@ -116,6 +118,7 @@ pub(super) fn overridable() -> impl Iterator<Item = &'static str> {
 fn paths() -> impl Iterator<Item = &'static str> {
     let rules = gate::KEYS.iter().map(|key| key.path);
     let free = models::KEYS.iter().map(|key| key.path).chain(own::KEYS.iter().map(|key| key.path));
+    let free = free.chain(declared::KEYS.iter().map(|key| key.path));
     KEYS.iter().map(|key| key.path).chain(free).chain(rules)
 }
 
@@ -184,6 +187,9 @@ fn check_table(table: &TableDef, inner: &Table, names: &Names<'_>, problems: &mu
     match table.name {
         "models" => inner.entries.iter().for_each(|entry| {
             free("models.NAME", "in [models.NAME]", entry.node.table(), problems);
+        }),
+        "metrics" => inner.entries.iter().for_each(|entry| {
+            free("metrics.NAME", "in [metrics.NAME]", entry.node.table(), problems);
         }),
         "axes" => own::entries(inner).for_each(|(_, entry)| {
             free("axes.NAME", "in [axes.NAME]", entry.node.table(), problems);

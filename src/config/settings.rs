@@ -12,7 +12,7 @@ use super::plan::{WorkerProgram, WorkerSettings};
 use super::serving::Serving;
 use crate::control::policy::StopPolicy;
 use crate::document::problems::{GRID, Place};
-use crate::event::{Axis, TrainSpec, Work};
+use crate::event::{Axis, DeclaredMetric, TrainSpec, Work};
 use crate::gate::GatePolicy;
 use crate::sampler::policy::SamplerPolicy;
 use crate::schedule::Repeats;
@@ -44,6 +44,8 @@ pub(super) struct Settings {
     pub(super) fixed: Vec<(Axis, Choice)>,
     pub(super) objectives: Vec<Aimed>,
     pub(super) gate: GatePolicy,
+    /// The metrics of the user's own.
+    pub(super) declared: Vec<DeclaredMetric>,
     /// Where the retired cells are named.
     pub(super) retired: BTreeMap<String, Place>,
     pub(super) sampler: SamplerPolicy,
@@ -89,6 +91,7 @@ impl Default for Settings {
             fixed: Vec::new(),
             objectives: Vec::new(),
             gate: GatePolicy::default(),
+            declared: Vec::new(),
             retired: BTreeMap::new(),
             sampler: SamplerPolicy::default(),
             grams_per_kwh: None,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::devices::Selection;
 use crate::event::{JobSpec, Pattern, Reason, ServeSpec, Work};
+use crate::metric::MetricId;
 
 /// What the controller must know of a run beside its policy.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,6 +27,8 @@ pub struct RunContext {
     pub usable_cores: f64,
     /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
     pub unsupported: BTreeMap<String, Reason>,
+    /// The metrics of the user's own.
+    pub metrics: Vec<MetricId>,
     /// The accelerators that the run works on, before the worker says hello.
     pub devices: Selection,
     /// The device as the grid names it; empty means the CPU.
@@ -66,6 +69,7 @@ impl RunContext {
             epochs: job.train.epochs,
             usable_cores,
             unsupported,
+            metrics: job.own_metrics().collect(),
             devices,
             device: job.device.clone(),
             grams_per_kwh: None,

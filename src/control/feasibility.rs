@@ -254,11 +254,16 @@ impl Run {
     /// Whether a figure of the whole run may still grow: it broke off before its end.
     fn is_unfinished(&self, metric: &MetricDef, known: bool, ended: &StopRecord) -> bool {
         let says_so = metric.is_of_model() || metric.source == Source::ServedPeak;
-        let finished = self.totals.finished.as_ref();
-        let whole = finished.is_some_and(|finished| !finished.stopped);
         let known = metric.kind == MetricKind::Peak && known;
-        let over = whole || known || ended.reason == StopReason::Trained;
+        let over = known || self.is_last_word(Some(ended));
         metric.scope == Scope::Run && !says_so && !over
+    }
+
+    /// Whether the program came to its own end, or that of its training, so that it has said all that there is.
+    pub(super) fn is_last_word(&self, ended: Option<&StopRecord>) -> bool {
+        let finished = self.totals.finished.as_ref();
+        finished.is_some_and(|finished| !finished.stopped)
+            || ended.is_some_and(|ended| ended.reason == StopReason::Trained)
     }
 
     /// What the interval of a found rate says of a constraint on it, and on which weights: it is not searched for again.

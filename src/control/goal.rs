@@ -17,7 +17,7 @@ impl Run {
             Source::Target => {
                 self.policy.target_accuracy.is_some() && self.pace.reached().is_none()
             }
-            _ => metric.is_of_model(),
+            _ => metric.is_said_last(),
         };
         self.chosen.iter().any(of_model)
     }

@@ -9,7 +9,7 @@ use super::support::why_unsupported;
 use crate::event::record::of_model;
 use crate::event::{MetricRow, Note, Num, Pattern, RowFields, Stage, StopReason, StopRecord};
 use crate::metric::{
-    CATALOGUE, DeviceKind, Field, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source,
+    DeviceKind, Field, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source, all,
 };
 use crate::stats::Estimate;
 use crate::stats::batches::total;
@@ -19,13 +19,14 @@ impl Run {
     /// Every metric of the catalogue in every stage of the run that it applies to: its estimate, or why there is none.
     pub(super) fn rows(&self, ended: Option<&StopRecord>) -> Vec<MetricRow> {
         let mut rows = Vec::new();
-        for metric in CATALOGUE.iter().filter(|metric| self.has(metric)) {
+        for metric in all(&self.context.metrics).filter(|metric| self.has(metric)) {
             for of in self.stages_of(metric.scope) {
                 let figure = self.figure(metric, of, ended);
                 rows.push(figure.row(metric, of, self.waits(metric, of)));
             }
         }
-        let own = self.totals.own.iter();
+        let declared = |name: &str| self.context.metrics.iter().any(|id| id.name() == name);
+        let own = self.totals.own.iter().filter(|(name, _)| !declared(name));
         rows.extend(own.map(|(name, (value, samples))| own_row(name, *value, *samples)));
         rows
     }
@@ -74,6 +75,7 @@ impl Run {
             }
             (_, MetricKind::Peak, _) => self.peak(metric),
             (Source::CommandTime, ..) => self.command_time(),
+            (Source::Own, ..) => self.own(metric, ended),
             _ if metric.scope == Scope::Run => {
                 self.totals.counted(metric, self.context.work.is_command())
             }
@@ -214,6 +216,26 @@ impl Run {
         };
         let doubts = untrained.then_some(Doubt::Untrained).into_iter().collect();
         Figure { known: reason == Some(StopReason::Trained), doubts, ..figure }
+    }
+
+    /// What the program said last of a metric of the user's own: final where it came to its end, since it might have said more.
+    fn own(&self, metric: &MetricDef, ended: Option<&StopRecord>) -> Figure {
+        let Some((value, samples)) = self.totals.own.get(metric.name) else {
+            return Figure::missing(if self.context.work.is_command() {
+                Note::NotReportedByCommand
+            } else {
+                Note::NotReported
+            });
+        };
+        match value.finite().map(|value| value * metric.said_in).filter(|value| value.is_finite()) {
+            None => Figure::missing(Note::NotANumberOfWorker { value: *value }),
+            Some(figure) => {
+                let known = self.is_last_word(ended);
+                let figure = Figure::exact(figure, samples.unwrap_or(1));
+                let so_far = (!known).then_some(Note::SaidSoFar);
+                Figure { known, ..figure }.noted([Note::SaidByWorker].into_iter().chain(so_far))
+            }
+        }
     }
 
     /// Why nothing is said of the model.

@@ -9,8 +9,9 @@
 use std::borrow::Cow;
 use std::ops::Bound;
 
-use super::job::{Allocator, JobSpec, OmpWait, Optimizer, Precision, words};
+use super::job::{Allocator, JobSpec, OmpWait, Optimizer, Precision};
 use super::own::AxisValue;
+use super::words::words;
 
 /// The data set of a command that has none; no cell is named by it.
 pub const NO_DATA: &str = "-";

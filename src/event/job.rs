@@ -6,40 +6,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::declared::DeclaredMetric;
 use super::own::OwnAxes;
+use super::words::words;
+use crate::metric::MetricId;
 use crate::units::seconds;
-
-/// The words of a setting that is one of a few.
-macro_rules! words {
-    ($vis:vis $setting:ident { $($variant:ident = $word:literal),+ }) => {
-        impl $setting {
-            /// As they are written.
-            $vis const WORDS: &'static [&'static str] = &[$($word),+];
-
-            /// As it is written.
-            $vis const fn word(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-
-            /// The setting of this word.
-            $vis fn named(word: &str) -> Option<Self> {
-                match word {
-                    $($word => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-
-        impl std::fmt::Display for $setting {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.word())
-            }
-        }
-    };
-}
-pub(crate) use words;
 
 /// One run: a model, a data set and settings. Sent to the worker as the first line on its standard input.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -79,6 +50,9 @@ pub struct JobSpec {
     /// The headings of those that have one of their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub axis_labels: BTreeMap<String, String>,
+    /// The metrics of the user's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<DeclaredMetric>,
     /// How to train.
     pub train: TrainSpec,
     /// How to serve; absent: the serve phase is skipped.
@@ -86,6 +60,13 @@ pub struct JobSpec {
     /// What does it.
     #[serde(flatten)]
     pub work: Work,
+}
+
+impl JobSpec {
+    /// The metrics of the user's own.
+    pub fn own_metrics(&self) -> impl Iterator<Item = MetricId> + '_ {
+        self.metrics.iter().filter_map(DeclaredMetric::id)
+    }
 }
 
 /// What does a job, with what is only said of each kind.

@@ -6,6 +6,7 @@
 pub mod axis;
 pub mod bounds;
 pub mod constraint;
+mod declared;
 pub mod end;
 pub mod fingerprint;
 pub mod gap;
@@ -23,10 +24,12 @@ pub mod said;
 pub mod sample;
 pub mod stop;
 pub mod wire;
+pub(crate) mod words;
 pub mod worker;
 
 pub use axis::{AXES, Axis, AxisDef, AxisKind, AxisList, COLUMNS, NO_DATA, OwnKind, Range};
 pub use constraint::{Constraint, Evidence, Finding, Op, Ruling, Shortage, Weights};
+pub use declared::DeclaredMetric;
 pub use end::{Age, Cut, StopReason};
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};

@@ -204,6 +204,8 @@ pub enum Note {
     LastSample,
     /// A figure that only the worker knows.
     SaidByWorker,
+    /// The last one that was said before the run was ended: another might have come.
+    SaidSoFar,
     /// Nobody tells whose TPU chips are: those of all are counted.
     AllChips,
     /// The run's device was not named: it is the only one.

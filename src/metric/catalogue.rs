@@ -1,9 +1,11 @@
 //! What is said of a metric, and the catalogue: one entry a metric, in the order of the reports.
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::own::{OwnId, OwnKind, OwnMetric, unit_of};
 use super::source::{DeviceKind, EnergyOf, Field, ModelFigure, Reading, Source, UsageField};
 use crate::stats::Better;
 use crate::units::Unit;
@@ -107,6 +109,8 @@ pub struct MetricDef {
     pub in_group: bool,
     /// Base unit.
     pub unit: Unit,
+    /// What makes a value as it is said one in the base unit.
+    pub said_in: f64,
     /// How it is estimated.
     pub kind: MetricKind,
     /// Where it exists.
@@ -155,14 +159,20 @@ impl MetricDef {
             || matches!(self.source, Source::RateSearch)
     }
 
-    /// Whether it can be below 0: a loss may be anything.
+    /// Whether it can be below 0: a loss may be anything, and so may a metric of the user's own.
     pub const fn may_be_negative(&self) -> bool {
-        matches!(self.source, Source::Model(figure) if !figure.is_accuracy())
+        matches!(self.source, Source::Own)
+            || matches!(self.source, Source::Model(figure) if !figure.is_accuracy())
     }
 
     /// Whether it says how good the model is.
     pub const fn is_of_model(&self) -> bool {
         matches!(self.source, Source::Model(_))
+    }
+
+    /// Whether it is what the program says last that counts: how good the model is, or a metric of the user's own.
+    pub const fn is_said_last(&self) -> bool {
+        self.is_of_model() || matches!((self.source, self.kind), (Source::Own, MetricKind::Scalar))
     }
 
     /// Whether it is made of joules.
@@ -198,13 +208,19 @@ impl MetricDef {
 
 impl MetricId {
     /// All there is to say of it.
-    pub const fn def(self) -> &'static MetricDef {
-        &CATALOGUE[self as usize]
+    pub fn def(self) -> &'static MetricDef {
+        match self {
+            Self::Own(own) => entries()[own.place()],
+            built_in => &CATALOGUE[built_in.place()],
+        }
     }
 
     /// Its full name.
     pub const fn name(self) -> &'static str {
-        self.def().name
+        match self {
+            Self::Own(own) => own.name(),
+            built_in => CATALOGUE[built_in.place()].name,
+        }
     }
 }
 
@@ -233,7 +249,7 @@ pub fn find(name: &str) -> Option<&'static MetricDef> {
     CATALOGUE.iter().find(|metric| metric.name == name)
 }
 
-/// Declares [`MetricId`] and [`CATALOGUE`]: their order is the same.
+/// Declares [`MetricId`] and [`CATALOGUE`]: their order is the same. Those of the user's own stand behind.
 macro_rules! catalogue {
     [$($id:ident = $def:expr),+ $(,)?] => {
         /// Which metric; its [`MetricDef`] has all there is to say of it.
@@ -241,7 +257,21 @@ macro_rules! catalogue {
         #[allow(missing_docs, reason = "`about` of each entry is its documentation")]
         #[allow(non_camel_case_types, reason = "P99_9 is the 99.9th percentile, not the 999th")]
         pub enum MetricId {
-            $($id),+
+            $($id,)+
+            /// One of the user's own.
+            Own(OwnId),
+        }
+
+        impl MetricId {
+            /// Its place in the catalogue; behind its end of what is not in it.
+            const fn place(self) -> usize {
+                #[allow(dead_code, reason = "only the order of its variants is of use")]
+                enum Place { $($id,)+ End }
+                match self {
+                    $(Self::$id => Place::$id as usize,)+
+                    Self::Own(_) => Place::End as usize,
+                }
+            }
         }
 
         /// Every metric, in the order of the reports.
@@ -259,6 +289,7 @@ const METRIC: MetricDef = MetricDef {
     group: "",
     in_group: false,
     unit: Unit::One,
+    said_in: 1.0,
     kind: MetricKind::Scalar,
     scope: Scope::Run,
     source: Source::Steps,
@@ -825,6 +856,64 @@ catalogue![
         ..ACCURACY
     },
 ];
+
+/// The entries of metrics of the user's own: one a declaration, for as long as the process lives.
+static DECLARED: Mutex<Vec<&'static MetricDef>> = Mutex::new(Vec::new());
+
+fn entries() -> MutexGuard<'static, Vec<&'static MetricDef>> {
+    DECLARED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The entry of a declaration; an error says what is wrong with it. Equal declarations share one.
+pub fn declare(said: OwnMetric) -> Result<MetricId, String> {
+    if let Some(why) = said.why_not() {
+        return Err(why);
+    }
+    if find(&said.name).is_some() {
+        return Err(format!("`{}` is a metric of perftune's", said.name));
+    }
+    let mut entries = entries();
+    let same = |def: &&&MetricDef| matches!(def.id, MetricId::Own(own) if *own.said() == said);
+    if let Some(def) = entries.iter().find(same) {
+        return Ok(def.id);
+    }
+    let own = OwnId::new(said, entries.len());
+    let def: &'static MetricDef = Box::leak(Box::new(entry(own)));
+    entries.push(def);
+    Ok(def.id)
+}
+
+fn entry(own: OwnId) -> MetricDef {
+    let said = own.said();
+    let (unit, said_in) = unit_of(&said.unit).unwrap_or((Unit::One, 1.0));
+    MetricDef {
+        id: MetricId::Own(own),
+        name: own.name(),
+        group: "own",
+        unit,
+        said_in,
+        kind: match said.kind {
+            OwnKind::Scalar => MetricKind::Scalar,
+        },
+        source: Source::Own,
+        better: said.better,
+        gate: said.better.map(|_| GATE),
+        heading: Some(Heading { text: own.head(), place: 4, rank: 2 }),
+        in_report: true,
+        about: "a metric of the grid's own",
+        ..METRIC
+    }
+}
+
+/// The catalogue, and these behind it.
+pub fn all(own: &[MetricId]) -> impl Iterator<Item = &'static MetricDef> + Clone + '_ {
+    CATALOGUE.iter().chain(own.iter().map(|id| id.def()))
+}
+
+/// The metric of this full name, of the catalogue or among these.
+pub fn find_among(name: &str, own: &[MetricId]) -> Option<&'static MetricDef> {
+    all(own).find(|metric| metric.name == name)
+}
 
 #[cfg(test)]
 mod tests {

@@ -21,11 +21,14 @@
 
 mod catalogue;
 mod name;
+mod own;
 mod source;
 
 pub use crate::stats::Better;
 pub use catalogue::{
-    CATALOGUE, Ceiling, Gate, Heading, MetricDef, MetricId, MetricKind, Scope, find,
+    CATALOGUE, Ceiling, Gate, Heading, MetricDef, MetricId, MetricKind, Scope, all, declare, find,
+    find_among,
 };
 pub use name::MetricName;
+pub use own::{MOST_OWN_METRICS, OwnId, OwnKind, OwnMetric, is_label, unit_of, why_no_name};
 pub use source::{DeviceKind, EnergyOf, Field, FieldDef, ModelFigure, Reading, Source, UsageField};

@@ -5,15 +5,18 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::catalogue::{MetricDef, MetricId, MetricKind, find};
+use super::catalogue::{MetricDef, MetricId, MetricKind, declare, find};
+use super::own::OwnMetric;
 
-/// The metric of a figure: one of the catalogue, or one that only the worker knows. It is written as its name.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+/// The metric of a figure: one of the catalogue, one that the grid declares, or one that only the worker knows. It is written
+/// as its name; one that is declared with its declaration, so that whoever reads it needs no grid.
+#[derive(Clone, Eq)]
 pub enum MetricName {
-    /// One of the catalogue.
+    /// One of which all is known.
     Known(MetricId),
     /// The worker's own.
     Own(String),
@@ -28,7 +31,7 @@ impl MetricName {
         }
     }
 
-    /// What the catalogue says of it.
+    /// What there is to say of it.
     pub fn def(&self) -> Option<&'static MetricDef> {
         match self {
             Self::Known(id) => Some(id.def()),
@@ -59,6 +62,47 @@ impl Deref for MetricName {
 
     fn deref(&self) -> &str {
         self.as_str()
+    }
+}
+
+impl PartialEq for MetricName {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known(a), Self::Known(b)) => a == b,
+            _ => self.as_str() == other.as_str(),
+        }
+    }
+}
+
+impl Serialize for MetricName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known(MetricId::Own(own)) => own.said().serialize(serializer),
+            _ => serializer.serialize_str(self),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for MetricName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrDeclaration;
+        impl<'de> Visitor<'de> for NameOrDeclaration {
+            type Value = MetricName;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a metric, or what is declared of one")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<MetricName, E> {
+                Ok(name.into())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MetricName, A::Error> {
+                let said = OwnMetric::deserialize(MapAccessDeserializer::new(map))?;
+                declare(said).map(MetricName::Known).map_err(A::Error::custom)
+            }
+        }
+        deserializer.deserialize_any(NameOrDeclaration)
     }
 }
 
@@ -113,7 +157,10 @@ impl From<MetricName> for String {
 
 impl PartialEq<MetricId> for MetricName {
     fn eq(&self, other: &MetricId) -> bool {
-        matches!(self, Self::Known(id) if id == other)
+        match self {
+            Self::Known(id) => id == other,
+            Self::Own(name) => name == other.name(),
+        }
     }
 }
 
@@ -138,5 +185,60 @@ impl PartialEq<String> for MetricName {
 impl PartialEq<&Self> for MetricName {
     fn eq(&self, other: &&Self) -> bool {
         self == *other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Better;
+    use crate::units::Unit;
+
+    fn own(text: &str) -> Result<MetricId, String> {
+        declare(serde_json::from_str(text).map_err(|error| error.to_string())?)
+    }
+
+    #[test]
+    fn a_declaration_is_an_entry_like_any_other_and_equal_ones_are_one() {
+        let f1 = own(r#"{"name":"f1","unit":"ms","better":"lower","label":"F1"}"#).unwrap();
+        let def = f1.def();
+        assert_eq!((def.name, def.unit, def.better), ("f1", Unit::Seconds, Some(Better::Lower)));
+        assert!((def.said_in - 1e-3).abs() < 1e-12);
+        assert_eq!(def.column(), "f1_s");
+        let again = own(r#"{"name":"f1","unit":"ms","better":"lower","label":"F1"}"#).unwrap();
+        assert!(std::ptr::eq(def, again.def()));
+        let other = own(r#"{"name":"f1"}"#).unwrap();
+        assert_eq!(other, f1);
+        assert_eq!(other.def().unit, Unit::One);
+    }
+
+    #[test]
+    fn it_travels_with_what_is_said_of_it() {
+        let text = r#"{"name":"f1","unit":"%","better":"higher"}"#;
+        let name = MetricName::from(own(text).unwrap());
+        assert_eq!(serde_json::to_string(&name).unwrap(), text);
+        let back: MetricName = serde_json::from_str(text).unwrap();
+        assert_eq!(back.def().unwrap().unit, Unit::Percent);
+        // One of which nothing is declared is the same by its name.
+        assert_eq!(back, MetricName::from("f1"));
+        assert_eq!(MetricName::from("f1").def(), None);
+    }
+
+    #[test]
+    fn what_is_no_declaration_is_refused() {
+        for (text, says) in [
+            (r#"{"name":"memory.peak"}"#, "letters"),
+            (r#"{"name":"train_loss"}"#, "perftune's"),
+            (r#"{"name":""}"#, "a letter first"),
+            (r#"{"name":"\u001b[31m"}"#, "a letter first"),
+            (r#"{"name":"f1","unit":"furlong"}"#, "unknown unit `furlong`"),
+            (r#"{"name":"f1","label":"a\nb"}"#, "1 to 20"),
+            (r#"{"name":"f1","better":"best"}"#, "unknown variant `best`"),
+            (r#"{"name":"f1","colour":"red"}"#, "unknown field `colour`"),
+        ] {
+            let error = own(text).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+            assert!(serde_json::from_str::<MetricName>(text).is_err(), "{text}");
+        }
     }
 }

@@ -34,6 +34,8 @@ pub enum Source {
     CommandTime,
     /// What the sampler says of itself.
     SamplerCost,
+    /// What the program says of a metric of the user's own.
+    Own,
 }
 
 /// What there is to say of a field of a tick.

@@ -16,7 +16,7 @@ use super::uneven::uneven;
 use super::untested::{is_untested, untested};
 use super::{distinct, interval, number, words};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
-use crate::metric::{CATALOGUE, Heading, MetricDef, MetricId};
+use crate::metric::{Heading, MetricDef, MetricId, all};
 use crate::units::{Scale, Unit};
 
 impl Caveat {
@@ -104,6 +104,12 @@ const LIMITED: usize = 3;
 /// Where those stand that have no place of their own.
 const LAST: u8 = 4;
 
+/// The catalogue, and the metrics of the user's own that these runs declare.
+pub(super) fn metrics_of(records: &[RunRecord]) -> impl Iterator<Item = &'static MetricDef> {
+    let own = distinct(records.iter().flat_map(|record| record.job.own_metrics()));
+    all(&own).collect::<Vec<_>>().into_iter()
+}
+
 /// The metrics that are limited; the test accuracy has a column of its own.
 pub(super) fn limited(records: &[RunRecord]) -> Vec<MetricId> {
     let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
@@ -137,7 +143,7 @@ pub(super) fn headlines(records: &[RunRecord]) -> Vec<Headline> {
         let rank = if is_limited { 1 } else { rank };
         (!estimates.is_empty()).then_some(Headline { metric, scale, head, place, rank })
     };
-    let mut all: Vec<_> = CATALOGUE.iter().filter_map(headline).collect();
+    let mut all: Vec<_> = metrics_of(records).filter_map(headline).collect();
     all.sort_by_key(|headline| headline.place);
     all
 }

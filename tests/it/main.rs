@@ -35,6 +35,7 @@ mod native_worker;
 mod nvml;
 mod objectives;
 mod own_axes;
+mod own_metrics;
 mod replay;
 mod robustness;
 mod rounds;

@@ -9,12 +9,13 @@ use super::problems::{Halt, Output};
 use super::recording::{Beginning, feed};
 use super::request::ReplayRequest;
 use super::row::{SeriesName, row};
+use crate::app::distinct::distinct;
 use crate::app::{Fault, error_text};
 use crate::config;
 use crate::control::RunReplay;
 use crate::control::rule::RuleSpec;
-use crate::event::JobSpec;
-use crate::metric::MetricName;
+use crate::event::{DeclaredMetric, JobSpec};
+use crate::metric::{MetricId, MetricName};
 use crate::store::{Recordings, StoreError, read_record};
 
 /// What is added to the reasons of a run that was not recorded to its end.
@@ -43,7 +44,7 @@ pub(super) fn replay(
             return Ok(());
         }
     };
-    let metrics = named(&request.metrics)?;
+    let metrics = named(&request.metrics, &own(&recordings))?;
     let cores = recordings.head().machine["usable_cores"].as_f64();
     let (mut cut_short, mut count) = (0, 0);
     for name in &recordings.head().runs {
@@ -77,11 +78,19 @@ pub(super) fn replay(
     Ok(())
 }
 
+/// The metrics of the user's own that the runs declare.
+fn own(recordings: &Recordings) -> Vec<MetricId> {
+    let jobs = recordings.head().specs.values().map(|spec| spec.tree()["job"]["metrics"].take());
+    let declared = jobs.filter_map(|metrics| serde_json::from_value(metrics).ok());
+    let ids = declared.flat_map(|metrics: Vec<DeclaredMetric>| metrics).filter_map(|it| it.id());
+    distinct(ids)
+}
+
 /// The metrics that `--metrics` chooses; none: those that each run waited for.
-fn named(words: &[String]) -> Result<Vec<MetricName>, Fault> {
+fn named(words: &[String], own: &[MetricId]) -> Result<Vec<MetricName>, Fault> {
     let mut names = Vec::new();
     for word in words {
-        let found = config::metrics_named(word)
+        let found = config::metrics_named(word, own)
             .map_err(|(error, hint)| Fault::new(format!("--metrics: {error}")).hint(hint))?;
         for metric in found {
             if !names.iter().any(|name| *name == metric.id) {

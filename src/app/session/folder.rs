@@ -7,6 +7,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::checks;
 use super::manifest::{AllRuns, manifest};
 use super::recorder::Recorder;
@@ -24,7 +26,8 @@ use crate::schedule::{self, Policy, Rounds};
 use crate::store::{Recorded, Results};
 
 /// What there is to say of a command that is no cell of a grid file; its threads are those that it may use.
-const OF_COMMAND: &[&str] = &["protocol", "run", "model", "threads", "axes", "work", "command"];
+const OF_COMMAND: &[&str] =
+    &["protocol", "run", "model", "threads", "axes", "metrics", "work", "command"];
 
 /// The most cells whose figures are followed while they are measured.
 const FOLLOWED: usize = 100;
@@ -287,10 +290,14 @@ impl Maker {
         if !run.limits.is_none() {
             recorded["limits"] = serde_json::to_value(&run.limits)?;
         }
-        // Where the data lies is no setting, nor what an axis is called: a moved checkout may resume.
+        // Where the data lies is no setting, nor what an axis or a metric is called: a moved checkout may resume.
         if let Some(job) = recorded["job"].as_object_mut() {
             job.remove("dataset_dir");
             job.remove("axis_labels");
+            for metric in job.get_mut("metrics").and_then(Value::as_array_mut).into_iter().flatten()
+            {
+                metric["metric"].as_object_mut().and_then(|said| said.remove("label"));
+            }
             if run.job.work.is_unset() {
                 job.retain(|key, _| OF_COMMAND.contains(&key.as_str()));
             }

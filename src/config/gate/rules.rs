@@ -11,7 +11,7 @@ use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::tree::{Entry, Node, Table, Value};
 use crate::event::Range;
 use crate::gate::{MetricRule, Role, default_rule};
-use crate::metric::{self, Better, CATALOGUE, MetricDef, MetricName};
+use crate::metric::{self, Better, CATALOGUE, MetricDef, MetricId, MetricName, find_among};
 
 /// The smallest change that may count.
 pub(in crate::config) const FLOOR: Range = Range::new(Bound::Included(0.001), Bound::Included(1.0));
@@ -59,7 +59,7 @@ pub(in crate::config) static KEYS: &[KeyDef<RuleAsked>] = &[
             "a quantity of the metric's unit",
             r#"{ "type": ["string", "number"] }"#,
             |asked, entry, context, _| {
-                let least = at_least(context.name, &entry.node)?;
+                let least = at_least(context.name, context.metrics, &entry.node)?;
                 asked.at_least = Some((least, entry.node.place));
                 Ok(())
             },
@@ -153,10 +153,10 @@ pub(in crate::config) fn read(
     let asked = asked(table, context, problems);
     let mut rules = BTreeMap::new();
     for (name, asked_here) in &asked {
-        let Some(rule) = whole(name, asked_here, problems) else {
+        let Some(rule) = whole(name, asked_here, context.metrics, problems) else {
             continue;
         };
-        check_fallback(name, asked_here, &asked, problems);
+        check_fallback(name, asked_here, &asked, context.metrics, problems);
         rules.insert(MetricName::from(name.as_str()), rule);
     }
     let wanted = asked.into_iter().filter(|(_, asked)| asked.role == Some(Role::Gate));
@@ -164,8 +164,8 @@ pub(in crate::config) fn read(
 }
 
 /// The smallest change that counts, in the base unit of the metric.
-fn at_least(name: &str, node: &Node) -> Read<f64> {
-    let def = metric::find(name);
+fn at_least(name: &str, own: &[MetricId], node: &Node) -> Read<f64> {
+    let def = find_among(name, own);
     let example = def.map_or("1000", |def| def.unit.example());
     let (what, plain) = (format!("`at_least` of `{name}`"), node.value.number());
     let value = match (def, &node.value) {
@@ -188,27 +188,36 @@ fn at_least(name: &str, node: &Node) -> Read<f64> {
     Err(read::wrong("at_least", &expected, node))
 }
 
-fn whole(name: &str, asked: &RuleAsked, problems: &mut Problems) -> Option<MetricRule> {
-    let def = metric::find(name);
+fn whole(
+    name: &str,
+    asked: &RuleAsked,
+    own: &[MetricId],
+    problems: &mut Problems,
+) -> Option<MetricRule> {
+    let def = find_among(name, own);
     // A metric of another program can only be known by what is declared here; a slip of the pen must not look like one.
     let declared = asked.direction.is_some() || asked.role == Some(Role::Info);
     if def.is_none() && (!declared || metrics::resembles(name)) {
         let message = format!("unknown metric `{}` in [gate.metrics]", shown(name));
-        let mut hint = metrics::full_name_hint(name);
-        if !metrics::resembles(name) {
-            hint += "; one of your own needs a direction, or role = \"info\"";
-        }
+        let hint = if metrics::resembles(name) {
+            metrics::full_name_hint(name, own)
+        } else {
+            "`perftune list metrics` shows every metric; one of your own is declared in [metrics], or has a \
+                      direction or role = \"info\" here"
+                .to_owned()
+        };
         problems.error_with(asked.place, message, hint);
         return None;
     }
     let usual = if def.is_some() { Role::Info } else { Role::Gate };
-    let mut rule = default_rule(&name.into()).unwrap_or(MetricRule {
-        direction: None,
-        role: usual,
-        floor: None,
-        at_least: None,
-        fallback: None,
-    });
+    let mut rule =
+        default_rule(&def.map_or_else(|| name.into(), |def| def.id.into())).unwrap_or(MetricRule {
+            direction: None,
+            role: usual,
+            floor: None,
+            at_least: None,
+            fallback: None,
+        });
     rule.direction = asked.direction.or(rule.direction);
     rule.role = asked.role.unwrap_or(rule.role);
     rule.floor = asked.floor.map(|(floor, _)| floor).or(rule.floor);
@@ -236,18 +245,19 @@ fn check_fallback(
     name: &str,
     asked: &RuleAsked,
     others: &BTreeMap<String, RuleAsked>,
+    own: &[MetricId],
     problems: &mut Problems,
 ) {
     let Some((fallback, place)) = &asked.fallback else {
         return;
     };
-    let (def, other) = (metric::find(name), metric::find(fallback));
+    let (def, other) = (find_among(name, own), find_among(fallback, own));
     let unit = |def: Option<&'static MetricDef>| def.map(|def| def.unit);
     if fallback == name {
         problems.error(*place, format!("`{name}` cannot stand in for itself"));
     } else if other.is_none() && !others.contains_key(fallback) {
         let message = format!("unknown metric `{}` in `fallback`", shown(fallback));
-        problems.error_with(*place, message, metrics::full_name_hint(fallback));
+        problems.error_with(*place, message, metrics::full_name_hint(fallback, own));
     } else if let Some((unit, theirs)) = unit(def).zip(unit(other)).filter(|(a, b)| a != b) {
         problems.error(
             *place,

@@ -23,7 +23,7 @@ pub(in crate::config) enum Load {
     Closed,
 }
 
-crate::event::job::words!(pub(in crate::config) Load {
+crate::event::words::words!(pub(in crate::config) Load {
     SingleStream = "single-stream",
     MultiStream = "multi-stream",
     Offline = "offline",

@@ -2,12 +2,13 @@
 
 use super::said::Said;
 use super::sim::{MS, Message, Sim, Step, context, end_of, epoch, feed, policy, say, two_modes};
-use crate::control::{Controller, RunContext, Selection, StopPolicy};
+use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy};
 use crate::event::{
-    Finished, GpuReading, MetricRow, Note, Num, Phase, StopDetail, StopReason, StopRecord, Usage,
-    Why, WorkerEvent,
+    CommandSpec, Finished, GpuReading, MetricRow, Note, Num, Phase, StopDetail, StopReason,
+    StopRecord, Usage, Why, Work, WorkerEvent,
 };
-use crate::metric::{CATALOGUE, MetricId};
+use crate::metric::{CATALOGUE, MetricId, OwnMetric, declare};
+use crate::units::Unit;
 
 pub(super) fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
     rows.iter().find(|row| row.metric == metric).unwrap_or_else(|| panic!("{metric}"))
@@ -394,5 +395,45 @@ fn a_rate_far_below_that_of_its_median_step_says_so() {
         let near = |(found, wanted): (f64, f64)| (found / wanted - 1.0).abs() < 0.02;
         assert_eq!(told.is_some(), usual.is_some(), "{row:?}");
         assert!(told.zip(usual).is_none_or(near), "{row:?}");
+    }
+}
+
+/// The last value counts where the program came to its end; else another might have come, and no limit rests on it.
+#[test]
+fn a_declared_metric_is_what_was_said_last_in_its_base_unit() {
+    let lag = OwnMetric { name: "lag".to_owned(), unit: "ms".to_owned(), ..OwnMetric::default() };
+    let lag = declare(lag).unwrap();
+    let said = |ms: u64, value| {
+        say(ms, WorkerEvent::Metric { name: "lag".to_owned(), value: Num(value), samples: None })
+    };
+    let spec = CommandSpec { words: Vec::new(), steps: false, epochs: false, bare: false };
+    let finished = |stopped| {
+        let (usage, test_loss, test_accuracy, test_samples) = (Usage::default(), None, None, None);
+        let said = Finished { stopped, epochs: 0, usage, test_loss, test_accuracy, test_samples };
+        say(5, WorkerEvent::Finished(said))
+    };
+    let last = "said by the worker; the last one before the run was ended: another might have come";
+    for (says, stopped, estimate, note, verdict) in [
+        (vec![7.0, 5.0], false, Some(0.005), "said by the worker", "feasible"),
+        (vec![5.0, 7.0], false, Some(0.007), "said by the worker", "infeasible"),
+        (vec![5.0], true, Some(0.005), last, "undecided"),
+        (vec![], false, None, "the command reported none", "undecided"),
+        (vec![5.0, f64::NAN], false, None, "the worker said NaN", "undecided"),
+    ] {
+        let limit = Constraint { metric: lag.into(), op: Op::AtMost, limit: 0.006 };
+        let policy = StopPolicy { constraints: vec![limit], ..policy(&["memory.peak"]) };
+        let work = Work::Command { spec: spec.clone() };
+        let context = RunContext { metrics: vec![lag], work, epochs: 0, ..context() };
+        let mut controller = Controller::new(policy, context);
+        let mut messages = vec![say(0, WorkerEvent::Phase { phase: Phase::Run })];
+        messages.extend((1..).zip(&says).map(|(ms, value)| said(ms, *value)));
+        messages.push(finished(stopped));
+        assert_eq!(feed(&mut controller, &messages), [], "{says:?}");
+        let end = StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };
+        let rows = controller.rows(Some(&end));
+        let found = row(&rows, "lag");
+        assert_eq!((found.estimate, &*found.said(), found.unit), (estimate, note, Unit::Seconds));
+        let found = controller.feasibility(&rows, &end).unwrap();
+        assert_eq!(found.verdict.to_string(), verdict, "{found:?}");
     }
 }

@@ -1,12 +1,12 @@
 //! The columns of `report.csv`, and where each comes from.
 
 use crate::event::{AXES, Axis, AxisDef, AxisKind, AxisList, AxisValue, RunRecord};
-use crate::metric::{CATALOGUE, MetricDef, MetricId};
+use crate::metric::{MetricDef, MetricId};
 use crate::report::ending::failure_text;
 use crate::report::front::{FrontReport, Mark};
 use crate::report::headline::{Place, accuracy_is_final};
 use crate::report::interference::marked;
-use crate::report::table::limited;
+use crate::report::table::{limited, metrics_of};
 use crate::report::{number, one_line, optional, shown, words};
 
 /// A column: its name, and its cell of each run.
@@ -124,7 +124,7 @@ pub(in crate::report) fn main_metrics(
     more: &[MetricId],
 ) -> impl Iterator<Item = &'static MetricDef> {
     let named = [limited(records), more.to_vec()].concat();
-    CATALOGUE.iter().filter(move |metric| metric.in_report || named.contains(&metric.id))
+    metrics_of(records).filter(move |metric| metric.in_report || named.contains(&metric.id))
 }
 
 /// Half of an interval: its end has no more digits than say something.
@@ -164,6 +164,7 @@ fn figures(records: &[RunRecord], objectives: &[MetricId]) -> Vec<Column> {
 mod tests {
     use super::*;
     use crate::event::COLUMNS;
+    use crate::metric::CATALOGUE;
     use crate::report::csv::{metrics_csv, summary_csv};
     use crate::report::fixtures::completed;
 

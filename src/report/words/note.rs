@@ -85,6 +85,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::WorkerCount => "the worker's own figure at its end".into(),
         Note::LastSample => "the last sample".into(),
         Note::SaidByWorker => "said by the worker".into(),
+        Note::SaidSoFar => "the last one before the run was ended: another might have come".into(),
         Note::AllChips => "all chips of the machine".into(),
         Note::OnlyDevice => "whole device, the only one there is".into(),
         Note::SharedDevice => "whole device, others included".into(),

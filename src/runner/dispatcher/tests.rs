@@ -47,6 +47,7 @@ fn with_work(mut spec: RunSpec) -> Dispatcher {
 
 fn of_spec(spec: RunSpec) -> Dispatcher {
     let context = RunContext {
+        metrics: Vec::new(),
         serve_max_s: None,
         work: crate::event::Work::Native,
         serve_sizes: spec.job.serve.iter().flat_map(|serve| serve.batch_sizes.clone()).collect(),
@@ -403,6 +404,7 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
     Arc::make_mut(&mut spec.job).train.epochs = 10;
     Arc::make_mut(&mut spec.job).serve = Some(serve_spec());
     let context = RunContext {
+        metrics: Vec::new(),
         work: crate::event::Work::Native,
         serve_sizes: vec![8],
         confirm: true,
