@@ -33,6 +33,7 @@ pub mod gate;
 pub mod interference;
 pub mod load;
 pub mod metric;
+pub mod recorded;
 pub mod report;
 pub mod runner;
 pub mod sampler;

@@ -14,6 +14,9 @@ use crate::store::{ManifestHead, Recorded};
 /// The field of the compute threads, of which the grid decides.
 const THREADS: &str = "threads";
 
+/// The field of the tables that answered in the place of runs: figures that nobody measured here.
+const RECORDED: &str = "recorded";
+
 /// What only a worker tells of the environment: its fact, the field, and whether it is a hard one.
 const FACTS: [(&str, &str, bool); 3] = [
     ("libtorch", "libtorch", true),
@@ -75,6 +78,7 @@ impl SessionIdentity {
         };
         // Of these the runs decide: they are read from them again.
         then.hard.remove(THREADS);
+        then.hard.remove(RECORDED);
         then.soft.retain(|field, _| !is_told_by_runs(field));
         let differences = then.differences(&now);
         let differences = differences.iter().filter(|d| !is_told_by_runs(&d.field));
@@ -107,6 +111,12 @@ impl SessionIdentity {
         let fingerprint = self.fingerprint.as_mut()?;
         if let Some(threads) = threads(specs) {
             fingerprint.hard.insert(THREADS.to_owned(), threads);
+        }
+        let tables: BTreeSet<String> =
+            records.iter().filter_map(|run| Some(run.job.work.recorded()?.shown())).collect();
+        if !tables.is_empty() {
+            let tables = one_or_all(tables.iter().map(String::as_str));
+            fingerprint.hard.insert(RECORDED.to_owned(), tables);
         }
         for (fact, field, hard) in FACTS {
             let told = records.iter().filter_map(|record| record.facts.get(fact));

@@ -90,16 +90,19 @@ fn launch_of(
 }
 
 /// How to start the worker of these runs, or `instead` of it another program; where all runs are commands, the first of
-/// them.
+/// them. What is looked up starts nothing.
 pub(super) fn of_runs(
     runs: &[PlannedRun],
     worker: &WorkerSettings,
     instead: Option<&Path>,
 ) -> Result<Launch, LaunchError> {
-    let first = runs.first();
-    match first.and_then(|run| run.job.work.command()) {
-        Some(command) if runs.iter().all(|run| run.job.work.is_command()) => {
+    let started = || runs.iter().filter(|run| run.answer.is_none());
+    match started().next().map(|run| run.job.work.command()) {
+        Some(Some(command)) if started().all(|run| run.job.work.is_command()) => {
             Ok(of_command(command, worker, Streams::default()))
+        }
+        None if !runs.is_empty() => {
+            Ok(launch_of(PathBuf::new(), Vec::new(), worker, Streams::default()))
         }
         _ => launch(worker, instead),
     }

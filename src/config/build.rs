@@ -5,13 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::axes::{Axes, Cell};
-use super::axis::{Choice, Dataset};
+use super::lookup::Lookup;
 use super::models;
 use super::objectives;
 use super::plan::{Plan, PlannedRun};
+use super::recorded::{self, RecordedModel};
 use super::resolve::{Resolved, Resolver};
 use super::settings::Settings;
 use super::template::CommandModel;
+use super::values::Values;
 use crate::document::problems::{GRID, Place, Problems};
 use crate::event::{AXES, Axis, JobSpec, PROTOCOL_VERSION};
 
@@ -73,70 +75,17 @@ impl Resolved {
     }
 }
 
-/// The value of every axis for one cell.
-pub(super) struct Values<'a> {
-    pub(super) cell: &'a Cell,
-    pub(super) axes: &'a Axes,
-    pub(super) settings: &'a Resolved,
-}
-
-impl<'a> Values<'a> {
-    pub(super) fn choice(&self, axis: Axis) -> Option<&'a Choice> {
-        self.settings.fixed(axis).or_else(|| self.axes.choice(axis, self.cell))
-    }
-
-    pub(super) fn dataset(&self) -> Option<&'a Dataset> {
-        self.choice(Axis::DATASET)?.dataset.as_ref()
-    }
-
-    pub(super) fn label(&self, axis: Axis) -> &'a str {
-        self.choice(axis).map_or("", |choice| &choice.label)
-    }
-
-    pub(super) fn count(&self, axis: Axis) -> Option<u32> {
-        self.choice(axis)?.count()
-    }
-
-    /// The job of this cell, as far as its axes and settings say it.
-    pub(super) fn job(&self) -> JobSpec {
-        let mut job = self.settings.job();
-        for axis in self.axes.list.all() {
-            if let Some(choice) = self.choice(axis) {
-                let def = self.axes.list.def(axis);
-                (def.set)(def, &mut job, &choice.value);
-            }
-        }
-        job.axis_labels.clone_from(&self.axes.labels);
-        // Where threads are left to the machine, as many as the cell's own limits allow.
-        if self.choice(Axis::THREADS).is_some_and(Choice::is_automatic) {
-            job.threads = self.settings.threads;
-        }
-        job
-    }
-}
-
-impl Resolver<'_> {
-    /// The values of each cell that was checked.
-    pub(super) fn values<'c>(
-        &'c self,
-        cells: &'c [Cell],
-        axes: &'c Axes,
-    ) -> impl Iterator<Item = Values<'c>> {
-        let values = move |cell| Some(Values { cell, axes, settings: self.settings(cell)? });
-        cells.iter().filter_map(values)
-    }
-}
-
 /// What all runs of a plan share.
 pub(super) struct Builder<'a> {
     pub(super) settings: &'a Settings,
     pub(super) axes: &'a Axes,
     pub(super) resolver: &'a Resolver<'a>,
     pub(super) commands: &'a [Rc<CommandModel>],
+    pub(super) recorded: &'a [RecordedModel],
     pub(super) max_cells: u64,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     /// The runs in their order: all cells once, then all again, so that what drifts on the machine spreads over them.
     pub(super) fn runs(&self, cells: &[Cell], problems: &mut Problems) -> Vec<PlannedRun> {
         let repeats = self.settings.repeats.planned();
@@ -152,8 +101,9 @@ impl Builder<'_> {
         }
         let mut runs = Vec::with_capacity(total);
         let mut names = HashSet::with_capacity(total);
+        let mut lookup = Lookup::new(self.recorded);
         for cell in cells {
-            let Some(run) = self.run(cell) else {
+            let Some(run) = self.run(cell, &mut lookup, problems) else {
                 continue;
             };
             for run in (1..=repeats).map(|repeat| run.visit(repeat)) {
@@ -168,6 +118,7 @@ impl Builder<'_> {
                 runs.push(run);
             }
         }
+        lookup.report(repeats, cells.len(), problems);
         runs.sort_by_key(|run| run.repeat);
         runs
     }
@@ -195,7 +146,13 @@ impl Builder<'_> {
         );
     }
 
-    fn run(&self, cell: &Cell) -> Option<PlannedRun> {
+    /// The first run of a cell; nothing where a table does not know it.
+    fn run(
+        &self,
+        cell: &Cell,
+        lookup: &mut Lookup<'a>,
+        problems: &mut Problems,
+    ) -> Option<PlannedRun> {
         let settings = self.resolver.settings(cell)?;
         let values = Values { cell, axes: self.axes, settings };
         let name = self.axes.cell_name(cell)?;
@@ -208,6 +165,10 @@ impl Builder<'_> {
         job.serve = job.serve.filter(|_| command.is_none());
         let command = command.map(Rc::clone);
         // Its words may name the run: `visit` fills them in.
-        Some(PlannedRun { command, ..settings.planned(name, job) }.visit(1))
+        let run = PlannedRun { command, ..settings.planned(name, job) };
+        match recorded::find(self.recorded, &run.job.model.name) {
+            Some(model) => lookup.find(model, &values, run, problems),
+            None => Some(run.visit(1)),
+        }
     }
 }

@@ -6,9 +6,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::axes::{Axes, Cell};
 use super::axis::Choice;
-use super::build::Values;
+use super::recorded::{self, RecordedModel};
 use super::resolve::Resolver;
 use super::template::CommandModel;
+use super::values::Values;
 use super::world::World;
 use crate::document::problems::Problems;
 use crate::document::suggest;
@@ -122,6 +123,7 @@ pub(super) fn commands(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mu
 /// cells that are the same work as others since their model uses no such axis.
 pub(super) fn own_axes(
     commands: &[Rc<CommandModel>],
+    recorded: &[RecordedModel],
     axes: &Axes,
     cells: &[Cell],
     world: &World<'_>,
@@ -145,8 +147,10 @@ pub(super) fn own_axes(
             continue;
         }
         let is_told = |model: &Choice| {
+            let table = recorded::find(recorded, &model.label).map(|table| table.names(key));
             let command = commands.iter().find(|command| command.name == model.label);
-            command.map_or(world.foreign, |command| command.names(key))
+            let command = command.map(|command| command.names(key));
+            table.or(command).unwrap_or(world.foreign)
         };
         let place = pool.key_place.unwrap_or_default();
         // The first value in the cells of each model that does not use it.

@@ -106,7 +106,15 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
         list.add(AxisDef::own(key));
     }
     let bases = Bases::new(".".as_ref());
-    let told = Told { root: &root, bases: &bases, axes: &list, commands: &commands, swept: &keys };
+    let (commands_of, recorded) = (&commands[..], &[]);
+    let told = Told {
+        root: &root,
+        bases: &bases,
+        axes: &list,
+        commands: commands_of,
+        recorded,
+        swept: &keys,
+    };
     let one = commands.len() == 1 && keys.is_empty();
     let mut plan = planned(&told, &request(asked, one), &mut problems)?;
     // What rounds go on for, where nobody has said what for.
@@ -232,10 +240,7 @@ fn put(table: &mut Table, key: &str, node: Node) {
 
 /// Puts a value into the table of this key, which is made where it is not there.
 fn put_into(root: &mut Table, key: &str, inner: &str, node: Node) {
-    if root.table(key).is_none() {
-        put(root, key, Node { value: Value::Table(Table::default()), place: node.place });
-    }
-    if let Some(table) = root.table_mut(key) {
+    if let Some(table) = root.table_or_new(key, node.place) {
         put(table, inner, node);
     }
 }

@@ -157,14 +157,16 @@ fn taken(def: &MetricDef, before: &[MetricId], axes: &AxisList) -> Option<String
     taken.then(|| "the reports have a column of this name: give the metric another one".to_owned())
 }
 
-/// Warns of metrics that nobody can report.
+/// Warns of metrics that nobody can report; `recorded`: the figures of recorded tables.
 pub(super) fn check(
     root: &Table,
     declared: &[DeclaredMetric],
     commands: &[Rc<CommandModel>],
+    recorded: &[&str],
     problems: &mut Problems,
 ) {
-    for metric in declared.iter().filter(|_| commands.is_empty()) {
+    let unsaid = |metric: &&DeclaredMetric| !recorded.contains(&metric.metric.as_str());
+    for metric in declared.iter().filter(unsaid).filter(|_| commands.is_empty()) {
         if let Some(entry) = root.table("metrics").and_then(|table| table.get(&metric.metric)) {
             let what = format!(
                 "nothing reports `{}`: no model of this grid is a command of [models], and the worker is perftune's own",

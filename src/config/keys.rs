@@ -434,6 +434,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .about("one of perftune's own workers")
     .always("worker.program", |plan, run| match run.job.work {
         Work::Command { .. } => "command".into(),
+        Work::Recorded { .. } => "recorded".into(),
         _ => plan.worker.program.to_string().into(),
     }),
     key(

@@ -21,6 +21,7 @@ mod key;
 mod keys;
 mod layers;
 mod limits;
+mod lookup;
 mod metrics;
 mod models;
 mod objectives;
@@ -28,6 +29,7 @@ mod own;
 pub mod plan;
 mod range;
 mod read;
+mod recorded;
 pub mod reference;
 mod resolve;
 pub mod rule;
@@ -39,6 +41,7 @@ mod settings;
 pub mod shown;
 mod sweep;
 mod template;
+mod values;
 mod when;
 mod worker;
 mod world;
@@ -55,6 +58,7 @@ use axes::{Axes, Cell};
 use key::Context;
 use layers::Document;
 use plan::{Plan, WorkerProgram};
+use recorded::RecordedModel;
 use resolve::Resolver;
 use template::CommandModel;
 use world::{Bases, World};
@@ -129,13 +133,15 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
     let (source, folder) = (&request.source, &request.base_dir);
     let mut document = layers::read(source, folder, request.profile, &mut problems)?;
-    let root = &mut document.root;
+    let Document { root, bases, .. } = &mut document;
     let swept = if request.keeps_names { swept(root) } else { Vec::new() };
     set::apply(root, request.set, &mut problems);
     let sources = layers::sources(root, &problems);
+    let recorded = recorded::read(root, bases, &mut problems);
+    recorded::put_axes(root, &recorded);
     own::write_out(root, &mut problems);
     problems.check(Some(()))?;
-    let plan = checked(&document, &swept, request, &mut problems)?;
+    let plan = checked(&document, &recorded, &swept, request, &mut problems)?;
     Ok(Plan { sources, ..plan })
 }
 
@@ -149,9 +155,10 @@ fn swept(root: &tree::Table) -> Vec<String> {
     several.map(|(key, _)| key.into_owned()).collect()
 }
 
-/// The plan of a grid file; `swept`: the axes that vary in it.
+/// The plan of a grid file; `recorded`: its models that are tables; `swept`: the axes that vary in it.
 fn checked(
     document: &Document,
+    recorded: &[RecordedModel],
     swept: &[String],
     request: &Request<'_>,
     problems: &mut Problems,
@@ -159,7 +166,8 @@ fn checked(
     let Document { root, bases, .. } = document;
     let axes = own::axes(root, problems);
     let commands = models::read(root, &Context::of(bases, &axes), problems);
-    planned(&Told { root, bases, axes: &axes, commands: &commands, swept }, request, problems)
+    let told = Told { root, bases, axes: &axes, commands: &commands, recorded, swept };
+    planned(&told, request, problems)
 }
 
 /// A whole tree, and what is made of it first.
@@ -168,6 +176,8 @@ struct Told<'a> {
     bases: &'a Bases,
     axes: &'a AxisList,
     commands: &'a [Rc<CommandModel>],
+    /// Its models that are tables.
+    recorded: &'a [RecordedModel],
     /// The axes that vary in the file.
     swept: &'a [String],
 }
@@ -178,7 +188,7 @@ fn planned(
     request: &Request<'_>,
     problems: &mut Problems,
 ) -> Result<Plan, ConfigError> {
-    let &Told { root, bases, axes, commands, swept } = told;
+    let &Told { root, bases, axes, commands, recorded, swept } = told;
     let context = Context::of(bases, axes);
     let declared = declared::read(root, &context, problems);
     let own = declared::ids(&declared);
@@ -191,7 +201,7 @@ fn planned(
     let machine = &request.machine;
     let world = World {
         foreign: settings.worker.program != WorkerProgram::Native,
-        commands: commands.iter().map(|command| command.name.clone()).collect(),
+        commands: models::names(commands, root),
         catalogue: request.catalogue,
         dataset_names: request.catalogue.names(),
         cores: settings
@@ -210,7 +220,7 @@ fn planned(
     axes.keep_in_names(swept);
     let mut cells = cells::expand(root, &mut axes, &world, problems);
     checks::commands(commands, &axes, problems);
-    checks::own_axes(commands, &axes, &cells, &world, problems);
+    checks::own_axes(commands, recorded, &axes, &cells, &world, problems);
     resolver.read_overrides(root, &axes, &world, problems);
     problems.check(Some(()))?;
 
@@ -221,7 +231,8 @@ fn planned(
     // `--only` chooses among them, and only what is left need be a model.
     select::only(&mut cells, request.only, &axes, &world, problems);
     if !world.foreign {
-        declared::check(root, &settings.declared, commands, problems);
+        let figures = recorded::figures(recorded);
+        declared::check(root, &settings.declared, commands, &figures, problems);
         checks::models(&cells, &axes, &resolver, problems);
     }
     problems.check(Some(()))?;
@@ -231,6 +242,7 @@ fn planned(
         axes: &axes,
         resolver: &resolver,
         commands,
+        recorded,
         max_cells: request.max_cells,
     };
     // Where the command line has changed the axes, what the file says of values that are gone is no mistake.

@@ -8,6 +8,7 @@ use super::key::Kind::{Flag, Own};
 use super::key::{Context, KeyDef, Kind, put_table};
 use super::own;
 use super::read::{self, Read};
+use super::recorded;
 use super::template::{CommandModel, Part, Placeholder, Word, Written, written};
 use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
@@ -22,7 +23,13 @@ pub(super) fn find<'a>(
     commands.iter().find(|command| command.name == name)
 }
 
-/// All of `[models]`.
+/// The names of these commands, and of all recorded tables.
+pub(super) fn names(commands: &[Rc<CommandModel>], root: &Table) -> Vec<String> {
+    let commands = commands.iter().map(|command| &*command.name);
+    commands.chain(recorded::names(root)).map(str::to_owned).collect()
+}
+
+/// All of `[models]` that are commands.
 pub(super) fn read(
     root: &Table,
     context: &Context<'_>,
@@ -46,12 +53,16 @@ pub(super) fn read(
             problems.push(read::wrong(&name, expected, &entry.node));
             continue;
         };
+        // A table of figures is read elsewhere.
+        if inner.get("recorded").is_some() {
+            continue;
+        }
         // One with a mistake is reported; its name is known all the same.
         let mut model = CommandModel { name, words: Vec::new(), steps: true, bare: false };
         put_table(KEYS, &mut model, inner, context, problems);
         if inner.get("command").is_none() {
             let message = format!("[models.{}] has no `command`", model.name);
-            let hint = "write the program and its arguments: command = [\"python\", \"train.py\"]";
+            let hint = "write the program and its arguments: command = [\"python\", \"train.py\"]; or recorded = \"table.csv\"";
             problems.error_with(entry.key_place, message, hint);
         }
         found.push(Rc::new(model));

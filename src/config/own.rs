@@ -251,11 +251,7 @@ pub(super) fn put(grid: &mut Table, key: &str, entry: Entry) {
         grid.entries.push(Entry { key: key.to_owned(), ..entry });
         return;
     };
-    if grid.get(ENV_TABLE).is_none() {
-        let node = Node { value: Value::Table(Table::default()), place: entry.key_place };
-        grid.entries.push(Entry { key: ENV_TABLE.to_owned(), node, ..entry });
-    }
-    if let Some(env) = grid.table_mut(ENV_TABLE) {
+    if let Some(env) = grid.table_or_new(ENV_TABLE, entry.key_place) {
         env.entries.push(Entry { key: name.to_owned(), ..entry });
     }
 }

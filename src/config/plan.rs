@@ -12,6 +12,7 @@ use crate::control::policy::StopPolicy;
 use crate::event::{JobSpec, Limits, Objective, Work};
 use crate::gate::GatePolicy;
 use crate::metric::Better;
+use crate::recorded::Answer;
 use crate::sampler::policy::SamplerPolicy;
 use crate::schedule::Repeats;
 
@@ -81,6 +82,9 @@ pub struct PlannedRun {
     /// Whether the metrics to wait for were chosen by the user: then one that is left out is worth a word.
     #[serde(skip)]
     pub chosen: bool,
+    /// What is looked up in its place, where its model is a recorded table.
+    #[serde(skip)]
+    pub answer: Option<Answer>,
     /// The command that its model is, if it is one.
     #[serde(skip)]
     pub(super) command: Option<Rc<CommandModel>>,
@@ -99,6 +103,7 @@ impl PlannedRun {
             stop,
             limits: Limits::default(),
             chosen: true,
+            answer: None,
             command: None,
         }
     }

@@ -11,6 +11,7 @@ use super::models;
 use super::own;
 use super::plan::Plan;
 use super::range;
+use super::recorded;
 use super::schema::{Holds, TABLES, TableDef};
 use super::settings::Settings;
 use super::world::MachineFacts;
@@ -93,6 +94,7 @@ fn described() -> Vec<Described> {
     let plan = default_plan();
     let mut all: Vec<Described> = describe(KEYS, &plan).collect();
     all.extend(describe(models::KEYS, &plan));
+    all.extend(describe(recorded::KEYS, &plan));
     all.extend(describe(own::KEYS, &plan));
     all.extend(describe(declared::KEYS, &plan));
     all.extend(describe(gate::KEYS, &plan));
@@ -287,7 +289,8 @@ fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
     let mut schema = match table.holds {
         Holds::Axes => {
             let mut schema = of_axes(values);
-            schema["required"] = json!(["model", "dataset"]);
+            // A recorded table needs no data.
+            schema["required"] = json!(["model"]);
             schema
         }
         Holds::GridKeys | Holds::CellKeys => {

@@ -11,6 +11,7 @@ use super::models;
 use super::objectives;
 use super::own;
 use super::read;
+use super::recorded;
 use super::settings::Settings;
 use super::worker;
 use crate::document::problems::{Problems, shown};
@@ -65,7 +66,7 @@ pub(super) static TABLES: [TableDef; 20] = {
             "what a run must keep; one that breaks it for certain ends at once",
         ),
         table("limits", CellKeys, "a device smaller than this one"),
-        table("models", GridKeys, "commands as models"),
+        table("models", GridKeys, "commands and recorded tables as models"),
         table("objectives", GridKeys, "what cells are compared by"),
         table("gate", GridKeys, "by which rules results are compared with those of a baseline"),
         table("profile", GridKeys, "settings that --profile puts over those of the file"),
@@ -119,7 +120,8 @@ fn paths() -> impl Iterator<Item = &'static str> {
     let rules = gate::KEYS.iter().map(|key| key.path);
     let free = models::KEYS.iter().map(|key| key.path).chain(own::KEYS.iter().map(|key| key.path));
     let free = free.chain(declared::KEYS.iter().map(|key| key.path));
-    KEYS.iter().map(|key| key.path).chain(free).chain(rules)
+    let recorded = recorded::KEYS.iter().map(|key| key.path);
+    KEYS.iter().map(|key| key.path).chain(free).chain(recorded).chain(rules)
 }
 
 /// The names right below a table, each once; free ones are left out.

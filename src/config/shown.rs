@@ -8,7 +8,7 @@ use super::key::{Get, Shown};
 use super::keys::KEYS;
 use super::plan::{Plan, PlannedRun};
 use super::reference::default_plan;
-use crate::event::{AxisDef, AxisList, CommandSpec};
+use crate::event::{AxisDef, AxisList, CommandSpec, RecordedSpec};
 
 /// The keys that `--dry-run` shows of some runs: the same ones in the same order of each.
 pub struct ShownSettings<'a> {
@@ -16,6 +16,7 @@ pub struct ShownSettings<'a> {
     axes: Vec<AxisDef>,
     keys: Vec<(&'static str, Get)>,
     has_commands: bool,
+    has_tables: bool,
 }
 
 impl<'a> ShownSettings<'a> {
@@ -40,11 +41,12 @@ impl<'a> ShownSettings<'a> {
             Shown::Unusual(name, get) => unusual.contains(&table(key.path)).then_some((name, get)),
             Shown::Never(_) | Shown::Nothing => None,
         });
-        let mut commands = runs.iter().map(|run| run.job.work.is_command());
-        let has_commands = commands.clone().any(|is| is);
-        // A command knows of its settings what is in its words, which are shown; that a run has the defaults of others would
-        // not be so.
-        let only_commands = has_commands && commands.all(|is| is);
+        let has_commands = runs.iter().any(|run| run.job.work.is_command());
+        let has_tables = runs.iter().any(|run| run.answer.is_some());
+        // A command knows of its settings what is in its words, which are shown, and a table has its columns; that a run has the
+        // defaults of others would not be so.
+        let is_told = |run: &PlannedRun| run.job.work.is_command() || run.answer.is_some();
+        let only_told = !runs.is_empty() && runs.iter().all(is_told);
         let named = ["model", "dataset"].map(Cow::Borrowed);
         let is_used = |def: &&AxisDef| {
             def.is_own()
@@ -52,8 +54,8 @@ impl<'a> ShownSettings<'a> {
                 || plan.varying.iter().any(|key| *key == *def.key)
         };
         let list = AxisList::of(plan.runs.iter().map(|run| &*run.job));
-        let axes = list.defs().filter(|def| !only_commands || is_used(def)).cloned().collect();
-        Self { plan, axes, keys: keys.collect(), has_commands }
+        let axes = list.defs().filter(|def| !only_told || is_used(def)).cloned().collect();
+        Self { plan, axes, keys: keys.collect(), has_commands, has_tables }
     }
 
     /// Their values in a run, in base units.
@@ -61,6 +63,8 @@ impl<'a> ShownSettings<'a> {
         let axes = self.axes.iter().map(|def| (&*def.key, def.of(&run.job).into()));
         let keys = self.keys.iter().map(|(name, get)| (*name, get(self.plan, run)));
         let command = || ("models.command", run.job.work.command().map(CommandSpec::shown).into());
-        axes.chain(keys).chain(self.has_commands.then(command)).collect()
+        let table = || ("models.recorded", run.job.work.recorded().map(RecordedSpec::shown).into());
+        let work = self.has_commands.then(command).into_iter();
+        axes.chain(keys).chain(work).chain(self.has_tables.then(table)).collect()
     }
 }

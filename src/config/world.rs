@@ -121,7 +121,7 @@ impl Bases {
 pub(super) struct World<'a> {
     /// Whether the worker is not the native one, and so may know other models and data sets.
     pub(super) foreign: bool,
-    /// Commands that are models, and have data of their own.
+    /// Commands and recorded tables that are models, and have data of their own.
     pub(super) commands: Vec<String>,
     pub(super) catalogue: &'a dyn DatasetCatalogue,
     /// The catalogue's names, read once.
@@ -148,7 +148,7 @@ impl World<'_> {
         cells > most
     }
 
-    /// Whether the model of this name is a command.
+    /// Whether the model of this name is a command or a recorded table.
     pub(super) fn is_command(&self, model: &str) -> bool {
         self.commands.iter().any(|command| command == model)
     }

@@ -81,15 +81,7 @@ impl Run {
         if matches!(reason, StopReason::Failed | StopReason::Cancelled | StopReason::Diverged) {
             findings.push(Finding::of_run(Ruling::Open, Evidence::BrokeOff { reason }));
         }
-        let (verdict, ruling) = if findings.iter().any(|f| f.ruling == Ruling::Broken) {
-            (Feasibility::Infeasible, Ruling::Broken)
-        } else if findings.iter().any(|f| f.ruling == Ruling::Open) {
-            (Feasibility::Undecided, Ruling::Open)
-        } else {
-            (Feasibility::Feasible, Ruling::Met)
-        };
-        findings.retain(|finding| finding.ruling == ruling);
-        Some(RunVerdict { verdict, findings })
+        Some(RunVerdict::of(findings))
     }
 
     /// A constraint that is judged by looks, in each stage that the run should have had; nothing for another. Requests

@@ -15,7 +15,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub(super) const BUFFER: usize = 256 << 10;
 
 /// The contents of a file, unpacked if it is gzip.
-pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     let mut raw = BufReader::with_capacity(BUFFER, fs_err::File::open(path)?);
     Ok(if raw.fill_buf()?.starts_with(&GZIP) {
         Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
@@ -63,7 +63,7 @@ pub(super) fn verify(dataset: &str, path: &Path, entry: &FileEntry) -> Result<()
 }
 
 /// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.

@@ -20,6 +20,7 @@ mod written;
 
 pub use copies::Copies;
 pub use error::DataError;
+pub use file::{hex, open as open_text};
 pub use find::{Listed, Roots, find, list, names};
 pub use manifest::{FileEntry, Files, Layout, Manifest, Split};
 pub use rows::{BoundedRows, LONGEST_ROW};

@@ -62,6 +62,15 @@ impl Table {
         self.entries.iter_mut().find(|entry| entry.key == key)
     }
 
+    /// The table of this key, which is made where nothing is there.
+    pub(crate) fn table_or_new(&mut self, key: &str, place: Place) -> Option<&mut Self> {
+        if self.get(key).is_none() {
+            let node = Node { value: Value::Table(Self::default()), place };
+            self.entries.push(Entry { key: key.to_owned(), key_place: place, node });
+        }
+        self.table_mut(key)
+    }
+
     /// The table of this key, where it is one.
     pub(crate) fn table(&self, key: &str) -> Option<&Self> {
         self.get(key)?.node.table()

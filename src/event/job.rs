@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::declared::DeclaredMetric;
 use super::own::OwnAxes;
 use super::words::words;
+use super::work::Work;
 use crate::metric::MetricId;
 use crate::units::seconds;
 
@@ -66,83 +67,6 @@ impl JobSpec {
     /// The metrics of the user's own.
     pub fn own_metrics(&self) -> impl Iterator<Item = MetricId> + '_ {
         self.metrics.iter().filter_map(DeclaredMetric::id)
-    }
-}
-
-/// What does a job, with what is only said of each kind.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(tag = "work", rename_all = "lowercase")]
-pub enum Work {
-    /// The worker that comes with perftune.
-    #[default]
-    Native,
-    /// Another worker that speaks the protocol.
-    Protocol {
-        /// Its free-form settings, the `[worker] options` of the grid file; null where there are none.
-        #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
-        options: serde_json::Value,
-    },
-    /// A command in the place of a worker.
-    Command {
-        /// What is run.
-        #[serde(rename = "command")]
-        spec: CommandSpec,
-    },
-}
-
-impl Work {
-    /// The command, if it is one.
-    pub const fn command(&self) -> Option<&CommandSpec> {
-        match self {
-            Self::Command { spec } => Some(spec),
-            Self::Native | Self::Protocol { .. } => None,
-        }
-    }
-
-    /// Whether it reports no steps, so that nothing is to be waited for that speaks of them.
-    pub fn is_stepless(&self) -> bool {
-        self.command().is_some_and(|command| !command.steps)
-    }
-
-    /// Whether nobody has set anything but axes of the user's own: the job's other settings are mere defaults, which are those of no
-    /// run.
-    pub fn is_unset(&self) -> bool {
-        self.command().is_some_and(|command| command.bare)
-    }
-
-    /// Whether it is a command, which is told nothing and need not say anything.
-    pub const fn is_command(&self) -> bool {
-        self.command().is_some()
-    }
-}
-
-/// Any command, which speaks no protocol but may write lines to the path in `$PERFTUNE_EVENTS`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommandSpec {
-    /// The program and its arguments, the settings of the cell put in.
-    pub words: Vec<String>,
-    /// Whether it may report steps: then metrics of steps are waited for.
-    pub steps: bool,
-    /// Whether it was told how many epochs to train: else nobody knows how long it goes on.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub epochs: bool,
-    /// Whether it is no cell of a grid file: it was told nothing but the axes of the user's own, so the job holds no other settings.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub bare: bool,
-}
-
-impl CommandSpec {
-    /// As it could be typed into a shell.
-    pub fn shown(&self) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-        let word = |word: &String| {
-            if word.chars().all(plain) && !word.is_empty() {
-                word.clone()
-            } else {
-                format!("'{}'", word.replace('\'', "'\\''"))
-            }
-        };
-        self.words.iter().map(word).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -25,6 +25,7 @@ pub mod sample;
 pub mod stop;
 pub mod wire;
 pub(crate) mod words;
+pub mod work;
 pub mod worker;
 
 pub use axis::{AXES, Axis, AxisDef, AxisKind, AxisList, COLUMNS, NO_DATA, OwnKind, Range};
@@ -35,8 +36,8 @@ pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference};
 pub use job::{
-    Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, OmpWait, Optimizer, Pattern, Precision,
-    ServeSpec, TrainSpec, Work,
+    Allocator, JobSpec, MaxRate, ModelSpec, OmpWait, Optimizer, Pattern, Precision, ServeSpec,
+    TrainSpec,
 };
 pub use lack::{DeviceLack, EnergyLack, PeakGrowth};
 pub use limits::{Limits, MemoryGuard, cpu_list};
@@ -56,6 +57,7 @@ pub use stop::{
     StageEnd, StageLeft, StopDetail, StopRecord,
 };
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
+pub use work::{CommandSpec, RecordedSpec, Work};
 pub use worker::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES,
     EpochReport, Finished, FoundRate, Hello, LONGEST_NAME, MOST_FIGURES, Num, PARAMETERS, Phase,

@@ -206,6 +206,10 @@ pub enum Note {
     SaidByWorker,
     /// The last one that was said before the run was ended: another might have come.
     SaidSoFar,
+    /// It is from a recorded table: nothing was measured here.
+    Recorded,
+    /// The recorded table has none for this visit.
+    NotRecorded,
     /// Nobody tells whose TPU chips are: those of all are counted.
     AllChips,
     /// The run's device was not named: it is the only one.

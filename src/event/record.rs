@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::constraint::Finding;
+use super::constraint::{Finding, Ruling};
 use super::end::StopReason;
 use super::interference::Interference;
 use super::job::JobSpec;
@@ -81,6 +81,20 @@ pub struct RunVerdict {
 }
 
 impl RunVerdict {
+    /// What these findings come to: one that is broken decides, and one that is open leaves it open.
+    pub fn of(mut findings: Vec<Finding>) -> Self {
+        let has = |ruling| findings.iter().any(|finding| finding.ruling == ruling);
+        let (verdict, ruling) = if has(Ruling::Broken) {
+            (Feasibility::Infeasible, Ruling::Broken)
+        } else if has(Ruling::Open) {
+            (Feasibility::Undecided, Ruling::Open)
+        } else {
+            (Feasibility::Feasible, Ruling::Met)
+        };
+        findings.retain(|finding| finding.ruling == ruling);
+        Self { verdict, findings }
+    }
+
     /// The metric of the constraint that is broken; the first, where several are.
     pub fn broken_constraint(&self) -> Option<&'static str> {
         Some(self.findings.iter().find_map(Finding::broken)?.name)
@@ -333,9 +347,11 @@ impl RunRecord {
         others.push(self);
     }
 
-    /// [`trained_to_the_end`], of this run. A command knows best when it is done, however many epochs it told of.
+    /// [`trained_to_the_end`], of this run. A command knows best when it is done, however many epochs it told of, and a table
+    /// holds what was done.
     pub fn trained_to_the_end(&self) -> bool {
-        if self.job.work.is_command() && self.status == RunStatus::Completed {
+        let work = &self.job.work;
+        if (work.is_command() || work.recorded().is_some()) && self.status == RunStatus::Completed {
             return true;
         }
         let reason = of_model(self.stop.reason, self.trained);

@@ -379,4 +379,11 @@ pub enum StopDetail {
     },
     /// The recording is at its end.
     RecordingEnds,
+    /// A recorded table was looked up.
+    Recorded {
+        /// Its name.
+        table: String,
+        /// Which of the seeds of the table answered, from 0.
+        seed: u32,
+    },
 }

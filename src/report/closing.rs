@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 
+use super::distinct;
 use super::ending::{is_ok, verdicts, with_status};
 use super::front::{FrontReport, Mark};
 use super::layout::counted;
@@ -69,6 +70,12 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
     let mut line = format!("{}: {}", counted(total, "run"), parts.join(", "));
     if let Some(elapsed) = closing.elapsed_s {
         let _ = write!(line, " in {}", units::elapsed(elapsed));
+    }
+    let tables = records.iter().filter_map(|record| record.job.work.recorded());
+    let tables: Vec<_> = tables.map(|table| &*table.table).collect();
+    if !tables.is_empty() {
+        let names = distinct(tables.iter().copied()).join(", ");
+        let _ = write!(line, "; {} recorded in {names}, not measured here", tables.len());
     }
     let all = [Feasibility::Feasible, Feasibility::Infeasible, Feasibility::Undecided];
     let judged = tally(&all, &verdicts(records).collect::<Vec<_>>());

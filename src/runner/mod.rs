@@ -18,6 +18,7 @@ mod lines;
 mod memory;
 mod phase_order;
 mod pipes;
+mod recorded;
 mod shortage;
 mod spawn;
 pub mod stream;
@@ -29,9 +30,11 @@ use std::sync::Arc;
 
 use crate::control::policy::StopPolicy;
 use crate::event::{JobSpec, Limits, Pairing, RunEvent};
+use crate::recorded::Answer;
 use crate::sampler::{Capacity, GroupBase};
 
 pub use executor::{Interrupts, execute};
+pub use recorded::VirtualTime;
 
 /// One run, ready to start.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +63,8 @@ pub struct RunSpec {
     pub grams_per_kwh: Option<f64>,
     /// Its place in a comparison; absent where it is part of none.
     pub pairing: Option<Pairing>,
+    /// What is looked up in its place; absent: it is run.
+    pub answer: Option<Answer>,
 }
 
 /// Which program runs, and how long it may be silent.

@@ -102,6 +102,13 @@ impl CellState {
         }
     }
 
+    /// There are no other visits than so many: what is not known stays so.
+    pub fn settle_exhausted(&mut self, visits: u32) {
+        if self.standing == Standing::Open && self.made.len() >= visits as usize {
+            self.standing = Standing::Futile;
+        }
+    }
+
     /// The number of its first visit that has not been made.
     fn next(&self) -> u32 {
         (1..u32::MAX).find(|repeat| self.made.binary_search(repeat).is_err()).unwrap_or(u32::MAX)

@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("dataset", &["document", "units"]),
     ("metric", &["units", "stats"]),
     ("event", &["metric", "units"]),
+    ("recorded", &["dataset", "event", "metric", "units"]),
     ("load", &["clock", "stats"]),
     ("interference", &["event"]),
     ("control", &["interference", "event", "metric", "stats", "units"]),
@@ -22,14 +23,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sampler", &["event", "metric", "clock", "units"]),
     ("worker", &["event", "metric", "clock", "load", "units", "dataset"]),
     ("store", &["event", "metric", "units"]),
-    ("runner", &["event", "metric", "clock", "control", "sampler", "units"]),
+    ("runner", &["recorded", "event", "metric", "clock", "control", "sampler", "units"]),
     ("gate", &["event", "metric", "stats", "store", "units"]),
     ("report", &["interference", "event", "metric", "stats", "store", "gate", "units"]),
     (
         "config",
         &[
             "event", "metric", "load", "units", "control", "schedule", "sampler", "document",
-            "dataset", "gate",
+            "dataset", "gate", "recorded",
         ],
     ),
     (
@@ -82,12 +83,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("signal_hook", &["cli", "worker"]),
     ("comfy_table", &["report"]),
     ("plotters", &["report/html"]),
-    ("csv", &["report", "dataset"]),
+    ("csv", &["report", "dataset", "recorded"]),
     ("toml", &["document"]),
     ("statrs", &["stats"]),
     ("hdrhistogram", &["stats"]),
     ("flate2", &["dataset"]),
-    ("sha2", &["dataset", "event"]),
+    ("sha2", &["dataset", "event", "recorded"]),
 ];
 
 /// A file that is longer tells more than one story.

@@ -98,6 +98,8 @@ impl Arguments {
     }
 
     fn load(&self, source: GridSource) -> Result<Plan, ConfigError> {
+        let own = matches!(&source, GridSource::Path(path) if path.starts_with("configs"));
+        let base_dir = PathBuf::from(if own { "configs" } else { "tests/configs" });
         load(&Request {
             profile: None,
             source,
@@ -111,7 +113,7 @@ impl Arguments {
             keeps_names: true,
             machine: self.machine(),
             catalogue: &Catalogue,
-            base_dir: PathBuf::from("tests/configs"),
+            base_dir,
         })
     }
 }

@@ -36,6 +36,7 @@ mod nvml;
 mod objectives;
 mod own_axes;
 mod own_metrics;
+mod recorded;
 mod replay;
 mod robustness;
 mod rounds;

@@ -39,7 +39,8 @@ pub(super) fn metrics(request: &RunRequest<'_>, sampler: &Sampler) -> Result<Vec
     let unsupported = gaps.map(|gap| (gap.field.clone(), gap.reason.clone())).collect();
     let mut said = Vec::new();
     let mut seen = BTreeSet::new();
-    for run in request.runs.iter().filter(|run| run.stop.enabled) {
+    let measured = request.runs.iter().filter(|run| run.answer.is_none());
+    for run in measured.filter(|run| run.stop.enabled) {
         if seen.insert((run.chosen, &run.stop.metrics)) {
             let (_, warnings) = check_supported(&run.stop, &unsupported).map_err(|error| {
                 Fault::new(format!("{}: {error}", run.run)).hint(

@@ -201,6 +201,11 @@ impl ActiveFolder<'_> {
                 state.settle_dominated();
             }
         }
+        for (run, state) in first.iter().zip(&mut states) {
+            if let Some(answer) = &run.answer {
+                state.settle_exhausted(answer.table.seeds);
+            }
+        }
         let known = self.recorder.prepared();
         let mut specs = Vec::new();
         let mut new = Vec::new();
@@ -327,6 +332,7 @@ impl Maker {
             limits,
             group: self.means.base.clone().filter(|_| grouped),
             pairing: None,
+            answer: run.answer.clone(),
         };
         Ok(Prepared { spec, recorded: Recorded::new(&recorded)? })
     }

@@ -25,7 +25,7 @@ use self::deadline::Deadline;
 use self::folder::{ActiveFolder, SessionFacts};
 use super::{Fault, Observer};
 use crate::event::{Cut, RunEvent, RunEventKind, RunRecord, RunStatus};
-use crate::runner::{self, Interrupts, RunSpec};
+use crate::runner::{self, Interrupts, RunSpec, VirtualTime};
 use crate::sampler::{Machine, Sampler};
 use crate::schedule::Rounds;
 
@@ -36,6 +36,7 @@ pub struct Session<'a> {
     observer: &'a mut dyn Observer,
     interrupts: Interrupts,
     deadline: Option<Deadline>,
+    time: VirtualTime,
     /// Runs that were started.
     made: usize,
 }
@@ -59,11 +60,13 @@ impl<'a> Session<'a> {
         say_once(&warnings, observer);
         let interrupts = Interrupts::default();
         observer.begin(&interrupts)?;
-        Ok(Self { folders, sampler, observer, interrupts, deadline: None, made: 0 })
+        let time = VirtualTime::default();
+        Ok(Self { folders, sampler, observer, interrupts, deadline: None, time, made: 0 })
     }
 
-    /// From now on it has so many seconds; the run that is in flight then is ended.
+    /// From now on it has so many seconds, by the clock and by what is looked up; the run that is in flight then is ended.
     fn limit(&mut self, budget_s: f64) -> Result<(), Fault> {
+        self.time.left_s = Some(budget_s);
         self.deadline = Some(Deadline::start(budget_s, &self.interrupts)?);
         Ok(())
     }
@@ -101,7 +104,8 @@ impl<'a> Session<'a> {
             }
             Ok(())
         };
-        runner::execute(&specs, self.sampler, &self.interrupts, &mut both).map_err(|error| {
+        let (interrupts, time) = (&self.interrupts, &mut self.time);
+        runner::execute(&specs, self.sampler, interrupts, time, &mut both).map_err(|error| {
             Fault::new(format!("{error}; the run in flight was ended")).hint(
                 "what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest",
             )
@@ -115,12 +119,13 @@ impl<'a> Session<'a> {
 
     /// Whether it was ended.
     pub fn interrupted(&self) -> bool {
-        self.interrupts.raised()
+        self.interrupts.raised() || self.time.over
     }
 
     /// Who ended it, if anybody did.
     fn cut(&self) -> Option<Cut> {
-        let out_of_time = self.deadline.as_ref().is_some_and(Deadline::is_over);
+        let deadline = self.deadline.as_ref().is_some_and(Deadline::is_over);
+        let out_of_time = deadline || self.time.over;
         self.interrupted().then_some(if out_of_time { Cut::Budget } else { Cut::User })
     }
 

@@ -86,6 +86,8 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::LastSample => "the last sample".into(),
         Note::SaidByWorker => "said by the worker".into(),
         Note::SaidSoFar => "the last one before the run was ended: another might have come".into(),
+        Note::Recorded => "recorded, not measured here".into(),
+        Note::NotRecorded => "the recorded table has none for this run".into(),
         Note::AllChips => "all chips of the machine".into(),
         Note::OnlyDevice => "whole device, the only one there is".into(),
         Note::SharedDevice => "whole device, others included".into(),

@@ -89,6 +89,7 @@ pub fn stop(detail: &StopDetail) -> String {
             (Some(rule), false) => format!("not known to {rule}"),
         },
         StopDetail::RecordingEnds => "the recording ends here".to_owned(),
+        StopDetail::Recorded { table, seed } => format!("recorded in {table}, seed {seed}"),
     }
 }
 

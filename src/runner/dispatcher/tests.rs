@@ -33,6 +33,7 @@ fn spec() -> RunSpec {
         usable_cores: 2.0,
         grams_per_kwh: None,
         pairing: None,
+        answer: None,
     }
 }
 

@@ -201,6 +201,8 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         (Note::LastSample, "the last sample"),
         (Note::SaidByWorker, "said by the worker"),
         (Note::SaidSoFar, "the last one before the run was ended: another might have come"),
+        (Note::Recorded, "recorded, not measured here"),
+        (Note::NotRecorded, "the recorded table has none for this run"),
         (Note::AllChips, "all chips of the machine"),
         (Note::OnlyDevice, "whole device, the only one there is"),
         (Note::Devices { count: 2, sum: true }, "sum of 2 devices"),

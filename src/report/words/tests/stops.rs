@@ -240,6 +240,10 @@ fn why_a_run_ends() {
             "not known to fixed:50".to_owned(),
         ),
         (StopDetail::RecordingEnds, "the recording ends here".to_owned()),
+        (
+            StopDetail::Recorded { table: "t.csv".into(), seed: 2 },
+            "recorded in t.csv, seed 2".to_owned(),
+        ),
     ] {
         check(&detail, stop, &says);
         let record = StopRecord { reason: StopReason::Unstable, detail };
