@@ -101,6 +101,13 @@ impl<'a> Builder<'a> {
         }
         let mut runs = Vec::with_capacity(total);
         let mut names = HashSet::with_capacity(total);
+        for (model, aimed) in self
+            .recorded
+            .iter()
+            .flat_map(|model| self.settings.objectives.iter().map(move |aimed| (model, aimed)))
+        {
+            model.check_figure("is an objective", aimed.def.name, aimed.place, problems);
+        }
         let mut lookup = Lookup::new(self.recorded);
         for cell in cells {
             let Some(run) = self.run(cell, &mut lookup, problems) else {

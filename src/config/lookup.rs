@@ -24,7 +24,9 @@ pub(super) struct Lookup<'a> {
     alike: HashSet<&'a str>,
     /// Values that are in no row and have been reported.
     told: HashSet<(Axis, String)>,
-    /// What each model waits for where others wait for something else.
+    /// The cell with the fewest visits, and how many there are.
+    fewest: Option<(u32, String)>,
+    /// The policies of each model, and what it makes of them.
     stops: Vec<(&'a str, Arc<StopPolicy>, Arc<StopPolicy>)>,
 }
 
@@ -32,7 +34,7 @@ impl<'a> Lookup<'a> {
     pub(super) fn new(models: &'a [RecordedModel]) -> Self {
         let (cells, missing) = (HashMap::new(), Vec::new());
         let (alike, told) = <(HashSet<_>, HashSet<_>)>::default();
-        Self { models, cells, missing, alike, told, stops: Vec::new() }
+        Self { models, cells, missing, alike, told, fewest: None, stops: Vec::new() }
     }
 
     /// The run of a cell as one that is looked up.
@@ -65,36 +67,50 @@ impl<'a> Lookup<'a> {
             let hint = "give one value to each axis that is no column of the table";
             problems.error_with(model.place, message, hint);
         }
-        if !run.chosen {
-            run.stop = self.stop(model, &run.stop);
+        let visits = answer.visits();
+        if self.fewest.as_ref().is_none_or(|(fewest, _)| visits < *fewest) {
+            self.fewest = Some((visits, run.cell.clone()));
         }
+        run.stop = self.stop(model, &run, problems);
         let job = Arc::make_mut(&mut run.job);
         (job.train.epochs, job.serve, job.work) = (0, None, model.work());
         run.answer = Some(answer);
         Some(run.visit(1))
     }
 
-    fn stop(&mut self, model: &'a RecordedModel, stop: &Arc<StopPolicy>) -> Arc<StopPolicy> {
+    /// When rounds over a cell of this model end; what its table can never decide is said once.
+    fn stop(
+        &mut self,
+        model: &'a RecordedModel,
+        run: &PlannedRun,
+        problems: &mut Problems,
+    ) -> Arc<StopPolicy> {
         let mut known = self.stops.iter();
         if let Some((.., own)) =
-            known.find(|(name, of, _)| *name == model.name && Arc::ptr_eq(of, stop))
+            known.find(|(name, of, _)| *name == model.name && Arc::ptr_eq(of, &run.stop))
         {
             return Arc::clone(own);
         }
-        let own = Arc::new(model.stop(stop));
-        self.stops.push((&model.name, Arc::clone(stop), Arc::clone(&own)));
+        let limits = run.stop.constraints.iter().map(|limit| ("is limited", &limit.metric));
+        let chosen = run.stop.metrics.iter().filter(|_| run.chosen);
+        for (how, metric) in limits.chain(chosen.map(|metric| ("is waited for", metric))) {
+            model.check_figure(how, metric, model.place, problems);
+        }
+        let own = if run.chosen { Arc::clone(&run.stop) } else { Arc::new(model.stop(&run.stop)) };
+        self.stops.push((&model.name, Arc::clone(&run.stop), Arc::clone(&own)));
         own
     }
 
-    /// Says which of so many cells are left out, and reports more repeats than a table has seeds.
+    /// Says which of so many cells are left out, and reports more repeats than a table has visits.
     pub(super) fn report(&self, repeats: u32, cells: usize, problems: &mut Problems) {
-        for model in self.models.iter().filter(|model| repeats > model.table.seeds) {
-            let (table, seeds) = (&model.table.name, model.table.seeds);
+        if let (Some((fewest, cell)), Some(model)) = (&self.fewest, self.models.first())
+            && repeats > *fewest
+        {
+            let again = fewest + 1;
             let message = format!(
-                "{table} has {seeds} seeds, so run {} of a cell would be its first one again",
-                seeds + 1
+                "the table has {fewest} runs of {cell}, so run {again} would be the first one again"
             );
-            let hint = format!("repeat at most {seeds} times, or write repeat = \"auto\"");
+            let hint = format!("repeat at most {fewest} times, or write repeat = \"auto\"");
             problems.error_with(model.place, message, hint);
         }
         let (Some(first), Some(model)) = (self.missing.first(), self.models.first()) else {

@@ -55,13 +55,13 @@ const TEXT: &str = r#"{ "type": "string", "minLength": 1 }"#;
 pub(super) static KEYS: &[KeyDef<Asked>] = &[
     key(
         "models.NAME.recorded",
-        Own("a file", TEXT, |asked, entry, context, _| {
+        Own("a file or a folder", TEXT, |asked, entry, context, _| {
             let path = text(entry)?;
             asked.table = Some((context.bases.of(&entry.node).join(path), entry.node.place));
             Ok(())
         }),
     )
-    .about("a table of recorded figures that answers in the place of runs, a CSV file"),
+    .about("a table of recorded figures that answers in the place of runs: a CSV file, or a results folder"),
     key(
         "models.NAME.cost",
         Own("a figure of the table", TEXT, |asked, entry, _, _| {
@@ -172,6 +172,7 @@ impl Asked {
         }
         let cost = match &self.cost {
             Some((name, place)) => Some(cost(name, *place, &table)?),
+            None if table.has_times() => None,
             None => table.figure(MetricId::CommandTime.name()),
         };
         let of = self.which(name, &table, place)?;
@@ -216,6 +217,14 @@ fn is_built_in(key: &str) -> bool {
 
 /// The value of a column that is like this one.
 pub(super) fn nearest(value: &str, column: &AxisColumn) -> String {
+    let number = |value: &AxisValue| value.to_string().parse::<f64>().ok();
+    if let Ok(asked) = value.parse::<f64>() {
+        let numbers = column.values.iter().filter_map(number);
+        let near = numbers.min_by(|a, b| (a - asked).abs().total_cmp(&(b - asked).abs()));
+        if let Some(near) = near {
+            return format!("the nearest value is {near}");
+        }
+    }
     let values: Vec<String> = column.values.iter().map(ToString::to_string).collect();
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     suggest::hint(value, &values, "the values there are")
@@ -329,6 +338,20 @@ impl RecordedModel {
     /// What does the jobs of its cells.
     pub(super) fn work(&self) -> Work {
         Work::Recorded { spec: Arc::clone(&self.spec) }
+    }
+
+    /// Warns of a metric that the grid asks for and the table does not have.
+    pub(super) fn check_figure(
+        &self,
+        how: &str,
+        metric: &str,
+        place: Place,
+        problems: &mut Problems,
+    ) {
+        if self.table.figure(metric).is_none() {
+            let table = &self.table.name;
+            problems.warn(place, format!("`{metric}` {how}, and {table} has no such figure"));
+        }
     }
 
     /// What is waited for between its visits where the user has not chosen: all that differs from one to the next.

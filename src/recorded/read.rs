@@ -8,6 +8,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::error::TableError;
+use super::folder;
 use super::header::{Header, Meaning};
 use super::table::{AxisColumn, FigureColumn, Table};
 use crate::dataset::{BoundedRows, hex, open_text};
@@ -26,20 +27,24 @@ const LONGEST_VALUE: usize = 256;
 /// What stands for a figure that is not there.
 const NONE: [&str; 6] = ["", "nan", "NaN", "NA", "null", "None"];
 
-/// Reads the table in a file; `own`: the metrics of the user's own.
+/// Reads the table in a file or a results folder; `own`: the metrics of the user's own.
 pub fn read(path: &Path, own: &[MetricId]) -> Result<Table, TableError> {
     let cannot = |error: io::Error| TableError::new(format!("it cannot be read: {error}"));
     let found = fs_err::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TableError::new("there is no such file"),
         _ => cannot(error),
     })?;
-    // A pipe would be waited for, and a device has no end.
-    if !found.is_file() {
-        return Err(TableError::new("it is no file"));
-    }
+    let table = if found.is_dir() {
+        folder::read(path)?
+    } else if found.is_file() {
+        read_from(open_text(path).map_err(cannot)?, own)?
+    } else {
+        // A pipe would be waited for, and a device has no end.
+        return Err(TableError::new("it is neither a file nor a folder"));
+    };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    Ok(Table { name, ..read_from(open_text(path).map_err(cannot)?, own)? })
+    Ok(Table { name, ..table })
 }
 
 /// Passes bytes on, up to a bound, and knows their checksum.
@@ -164,8 +169,7 @@ impl Rows {
             return Err(TableError::new("it has a header and no rows"));
         }
         let Header { figures, seeds, width, .. } = header;
-        let (name, sha256) = <(String, String)>::default();
-        Ok(Table { name, sha256, axes, figures, seeds, places, values, width })
+        Ok(Table { axes, figures, seeds, places, values, width, ..Table::default() })
     }
 }
 

@@ -70,6 +70,10 @@ pub struct Table {
     pub figures: Vec<FigureColumn>,
     /// Values of each figure that has one a seed; 1 where none has.
     pub seeds: u32,
+    /// The visits of each row, where not all have as many.
+    pub(super) visits: Vec<u32>,
+    /// How long each visit took, in seconds, row after row; none: only a figure may say.
+    pub(super) times: Vec<f64>,
     pub(super) places: HashMap<Box<[u32]>, u32>,
     /// Row after row; no number: there is none.
     pub(super) values: Vec<f64>,
@@ -91,6 +95,11 @@ impl Table {
     /// The row of a configuration, by the place of the value of each axis.
     pub fn find(&self, codes: &[u32]) -> Option<u32> {
         self.places.get(codes).copied()
+    }
+
+    /// Whether it says how long each visit took, though no figure does.
+    pub fn has_times(&self) -> bool {
+        !self.times.is_empty()
     }
 
     /// Whether a value of a figure, by its place, is below 0.
@@ -142,9 +151,14 @@ pub struct Visit<'a> {
 }
 
 impl Answer {
+    /// How many visits there are that differ.
+    pub fn visits(&self) -> u32 {
+        self.table.visits.get(self.row as usize).copied().unwrap_or(self.table.seeds)
+    }
+
     /// The visit that a run with this seed makes: seeds beyond those of the table begin again.
     pub fn visit(&self, seed: u64) -> Visit<'_> {
-        let seed = seed % u64::from(self.table.seeds.max(1));
+        let seed = seed % u64::from(self.visits().max(1));
         Visit { answer: self, seed: u32::try_from(seed).unwrap_or(0) }
     }
 }
@@ -166,7 +180,11 @@ impl<'a> Visit<'a> {
 
     /// How long it took, in seconds; 0 where the table does not say.
     pub fn cost_s(self) -> f64 {
-        self.answer.cost.and_then(|place| self.figure(place)).unwrap_or(0.0)
+        let Answer { table, row, cost } = self.answer;
+        let said = cost.and_then(|place| self.figure(place));
+        let place = *row as usize * table.seeds as usize + self.seed as usize;
+        let taken = || table.times.get(place).copied();
+        said.or_else(taken).unwrap_or(0.0)
     }
 
     /// Whether it has no figure that differs from seed to seed though the table has such: it failed.

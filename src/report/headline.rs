@@ -39,6 +39,10 @@ impl Place {
     pub fn phase(self, record: &RunRecord) -> Option<String> {
         match self {
             Self::Train if record.job.work.is_command() => Some(of_command(record).to_owned()),
+            Self::Train if record.job.work.recorded().is_some() => {
+                let trained = record.metrics.iter().any(|row| row.phase == "train");
+                Some(if trained { "train" } else { of_command(record) }.to_owned())
+            }
             Self::Train => Some("train".to_owned()),
             Self::FirstServe | Self::LastServe => {
                 self.request_size(record).map(|size| format!("serve[{size}]"))
@@ -111,9 +115,9 @@ fn of_command(record: &RunRecord) -> &str {
     begun.or_else(|| Some(&*other.next()?.phase)).unwrap_or("run")
 }
 
-/// The sizes of requests that a run serves, or that a command has served.
+/// The sizes of requests that a run serves, or that a command or a recorded run has served.
 fn request_sizes(record: &RunRecord) -> Vec<u32> {
-    if !record.job.work.is_command() {
+    if !record.job.work.is_command() && record.job.work.recorded().is_none() {
         return record
             .job
             .serve

@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("dataset", &["document", "units"]),
     ("metric", &["units", "stats"]),
     ("event", &["metric", "units"]),
-    ("recorded", &["dataset", "event", "metric", "units"]),
+    ("recorded", &["dataset", "event", "metric", "store", "units"]),
     ("load", &["clock", "stats"]),
     ("interference", &["event"]),
     ("control", &["interference", "event", "metric", "stats", "units"]),

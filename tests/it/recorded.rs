@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Lab, Shown};
+use crate::support::{Lab, Shown, rows};
 
 /// Three seeds of 2 x 3 configurations; b = 3 needs more than the limit, one run failed, one figure is missing.
 const TABLE: &str = "\
@@ -100,6 +100,12 @@ fn a_plan_says_which_configurations_of_the_table_there_are() {
     let shown = lab.run(&["--dry-run"]).exits(0);
     let says = "not in the table, and so left out: 1 of 6 cells, such as old-a_x-b_2";
     assert!(shown.stderr.contains(says) && shown.stdout.contains("t: 5 runs"), "{shown:#?}");
+    // What the grid asks for and the table cannot say.
+    let unsaid =
+        ["--dry-run", "--set", "constraints.cpu.time=<= 1s", "--set", "stop.metrics=faults.major"];
+    let says = flat(&lab.run(&unsaid).exits(0).stderr);
+    assert!(says.contains("`cpu.time` is limited, and table.csv has no such figure"), "{says}");
+    assert!(says.contains("`faults.major` is waited for, and table.csv has no such"), "{says}");
     assert!(!lab.path("results").exists());
 }
 
@@ -155,6 +161,14 @@ fn what_cannot_be_looked_up_is_said_before_anything_is_written() {
         ("of", TABLE.to_owned(), with("[grid]", "of = \"mlp\"\n[grid]")),
         ("both", TABLE.to_owned(), with("[grid]", "command = [\"true\"]\n[grid]")),
         ("folder", TABLE.to_owned(), with("table.csv", ".")),
+        (
+            "none",
+            TABLE.to_owned(),
+            with(
+                "model = \"old\"",
+                "model = \"old\"\na = [\"x\"]\nb = 3\n[[exclude]]\nb = 3\n[[include]]\nmodel = \"old\"\na = \"x\"\nb = 4",
+            ),
+        ),
     ];
     let mut all = String::new();
     for (name, table, grid) in cases {
@@ -186,12 +200,66 @@ model = ["old", "other"]
     fs::write(lab.path("other.csv"), other).unwrap();
     let shown = lab.run(&[]).exits(0);
     assert!(!(shown.stdout.clone() + &shown.stderr).contains('\u{1b}'), "{shown:#?}");
-    let rows = lab.rows("report.csv");
-    let names: Vec<&str> = rows.iter().map(|row| &*row["run"]).collect();
+    let runs = lab.rows("report.csv");
+    let names: Vec<&str> = runs.iter().map(|row| &*row["run"]).collect();
     assert_eq!(names.len(), 8, "{names:?}");
     assert!(names.contains(&"other-c_1") && names.contains(&"old-a_x-b_3"), "{names:?}");
     assert_eq!(lab.figure("other-c_1", "run", "ratio"), Some(0.25));
     // A spreadsheet takes it for no formula.
     assert!(lab.text("report.csv").contains(",'=1+1;"), "{}", lab.text("report.csv"));
     assert!(!lab.text("report.html").contains('\u{1b}'));
+}
+
+/// Six runs of a worker that plays a script.
+const PLAYED: &str = r#"
+name = "t"
+repeat = 3
+[worker]
+program = "scripted"
+options = { steps_per_epoch = 50, run_spread = 0.2 }
+[grid]
+model = "one"
+dataset = "made-up"
+batch_size = [16, 32]
+[train]
+epochs = 2
+[serve]
+max_time = "100ms"
+"#;
+
+#[test]
+fn a_results_folder_is_a_table_whose_runs_are_the_visits() {
+    let lab = Lab::new(PLAYED);
+    lab.run(&[]).exits(0);
+    let grid =
+        "name = \"again\"\n[models.paid]\nrecorded = \"results/t\"\n[grid]\nmodel = \"paid\"\n";
+    fs::write(lab.path("again.toml"), grid).unwrap();
+    let shown = lab.call(&["run", "again.toml", "--repeat", "3"]).exits(0);
+    let again = fs::read_to_string(lab.path("results/again/metrics.csv")).unwrap();
+    let figures = |text: &str, model: &str| -> Vec<[String; 4]> {
+        let known = rows(text).into_iter().filter(|row| !row["estimate"].is_empty());
+        let mut all: Vec<_> = known
+            .map(|row| {
+                ["run", "phase", "metric", "estimate"].map(|key| row[key].replacen(model, "m", 1))
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let (first, second) = (figures(&lab.text("metrics.csv"), "one"), figures(&again, "paid"));
+    assert!(first.len() > 100, "{first:?}");
+    assert_eq!(first, second);
+    let heads = shown.stdout.lines().next().unwrap();
+    assert!(heads.contains("train") && heads.contains("serve"), "{heads}");
+    // As long as they took then, and no more often than they were run.
+    let report = fs::read_to_string(lab.path("results/again/report.csv")).unwrap();
+    let times = |text: &str| -> f64 {
+        rows(text).iter().map(|r| r["wall_s"].parse::<f64>().unwrap()).sum()
+    };
+    assert!((times(&report) - times(&lab.text("report.csv"))).abs() < 1e-9);
+    let more = lab.call(&["run", "again.toml", "--repeat", "4", "--fresh"]).exits(2);
+    assert!(more.stderr.contains("the table has 3 runs of"), "{}", more.stderr);
+    // A damaged one is none.
+    fs::write(lab.file("manifest.json"), "{").unwrap();
+    lab.call(&["run", "again.toml", "--fresh"]).exits(2);
 }

@@ -203,7 +203,7 @@ impl ActiveFolder<'_> {
         }
         for (run, state) in first.iter().zip(&mut states) {
             if let Some(answer) = &run.answer {
-                state.settle_exhausted(answer.table.seeds);
+                state.settle_exhausted(answer.visits());
             }
         }
         let known = self.recorder.prepared();
