@@ -108,6 +108,9 @@ fn rows(spec: &RunSpec, visit: Visit<'_>) -> Vec<MetricRow> {
 
 fn verdict(spec: &RunSpec, record: &RunRecord) -> Option<RunVerdict> {
     let constraints = &spec.stop.constraints;
+    let reason = record.stop.reason;
+    // What was not looked up says nothing of any limit.
+    let seen = constraints.iter().filter(|_| reason != StopReason::Cancelled);
     let of = |constraint: &Constraint| {
         let rows = record.metrics.iter().filter(|row| row.metric == constraint.metric);
         let found: Vec<Finding> = rows.map(|row| finding(constraint, row)).collect();
@@ -117,8 +120,7 @@ fn verdict(spec: &RunSpec, record: &RunRecord) -> Option<RunVerdict> {
         }
         found
     };
-    let mut findings: Vec<Finding> = constraints.iter().flat_map(of).collect();
-    let reason = record.stop.reason;
+    let mut findings: Vec<Finding> = seen.flat_map(of).collect();
     if reason != StopReason::Completed {
         findings.push(Finding::of_run(Ruling::Open, Evidence::BrokeOff { reason }));
     }

@@ -119,6 +119,11 @@ fn the_budget_counts_what_the_runs_took_when_they_were_recorded() {
     let cancelled = runs.iter().filter(|run| run["status"] == "cancelled").count();
     assert_eq!(cancelled, 1, "{}", shown.stderr);
     assert!(flat(&shown.stdout).contains("the budget is used up"), "{}", shown.stdout);
+    let said = runs.iter().find(|run| run["status"] == "cancelled").unwrap();
+    assert_eq!(
+        (&*said["verdict"], &*said["verdict_reason"]),
+        ("undecided", "the run was cancelled")
+    );
     lab.run(&["--repeat", "1", "--resume"]).exits(0);
     assert_eq!(lab.rows("report.csv").len(), 6);
     assert!(lab.rows("report.csv").iter().all(|run| run["status"] == "completed"));
