@@ -48,10 +48,9 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             Format::Table if !several => execute(&request, &mut progress::Summarised(progress)),
             _ => execute(&request, progress),
         })?;
-    let records = &executed.records;
+    let (records, shown) = (&executed.records, folder.display().to_string());
     let derived = Derived::new(&executed.results, records, None)?;
     derived.write(&executed.results, records, None)?;
-    let shown = folder.display().to_string();
     let document = Document {
         name: &plan.name,
         records,
@@ -90,6 +89,7 @@ fn plan(args: &ExecArgs) -> Result<Plan, Fault> {
         words: &args.command,
         axes: &args.axes,
         set: &args.set,
+        metrics: &args.metric,
         constraints: &args.constraint,
         stop_on: args.stop_on.as_deref(),
         timeout: args.timeout.as_deref(),

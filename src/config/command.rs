@@ -32,8 +32,8 @@ const LONGEST_NAME: usize = 100;
 const MOST_RUNS: u64 = 100_000;
 
 /// Tables of a grid that `--set` may change for a command; the others it has no use for, or its own flags say.
-const SET: [&str; 7] =
-    ["constraints", "energy", "limits", "objectives", "sampler", "stop", "train"];
+const SET: [&str; 8] =
+    ["constraints", "energy", "limits", "metrics", "objectives", "sampler", "stop", "train"];
 
 /// Commands and what the command line says about them.
 pub struct CommandRequest<'a> {
@@ -45,6 +45,8 @@ pub struct CommandRequest<'a> {
     pub axes: &'a [String],
     /// Each `--set`.
     pub set: &'a [String],
+    /// Each `--metric`: `NAME=PATTERN`.
+    pub metrics: &'a [String],
     /// Each `--constraint`: `METRIC <= LIMIT`.
     pub constraints: &'a [String],
     /// `--stop-on`: metrics and groups with commas between them.
@@ -223,6 +225,9 @@ fn said(asked: &CommandRequest<'_>, problems: &mut Problems) -> Table {
         let node = stop_on(metrics, problems);
         put_into(&mut root, "stop", "metrics", node);
     }
+    for metric in asked.metrics {
+        figure(&mut root, metric, problems);
+    }
     for constraint in asked.constraints {
         limit(&mut root, constraint, problems);
     }
@@ -287,6 +292,40 @@ fn stop_on(metrics: &str, problems: &mut Problems) -> Node {
         at += part.len() + 1;
     }
     Node { value: Value::List(items), place }
+}
+
+/// Adds `NAME=PATTERN` to the metrics: of what the command prints.
+fn figure(root: &mut Table, written: &str, problems: &mut Problems) {
+    let whole = argument("--metric", written, problems).place;
+    let Some((name, pattern)) = written.split_once('=') else {
+        problems.error_with(
+            whole,
+            "a metric is a name and a regular expression",
+            "for example --metric 'f1=f1: ([0-9.]+)'",
+        );
+        return;
+    };
+    let offset = "--metric ".len();
+    let key_place = Place { span: Some((offset, offset + name.len().max(1))), ..whole };
+    let from = offset + name.len() + 1;
+    let place = Place { span: Some((from, (from + pattern.len()).max(from + 1))), ..whole };
+    if root.table("metrics").is_none() {
+        put(root, "metrics", Node { value: Value::Table(Table::default()), place: whole });
+    }
+    let Some(metrics) = root.table_mut("metrics") else { return };
+    if metrics.table(name).is_some_and(|said| said.get("pattern").is_some()) {
+        problems.error_with(
+            key_place,
+            format!("`{name}` is named twice"),
+            "give one pattern to each",
+        );
+        return;
+    }
+    put_into(metrics, name, "from", text("output", place));
+    put_into(metrics, name, "pattern", text(pattern, place));
+    if let Some(entry) = metrics.get_mut(name) {
+        entry.key_place = key_place;
+    }
 }
 
 /// Adds `METRIC <= LIMIT` to the constraints; several of one metric mean all of them.

@@ -7,10 +7,12 @@ use super::key::{Context, KeyDef, Kind, put_table};
 use super::metrics;
 use super::read::{self, Read};
 use super::template::CommandModel;
-use crate::document::problems::{Problem, Problems, shown};
+use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
 use crate::document::tree::{Entry, Node, Table, Value};
-use crate::event::{AxisList, COLUMNS, DeclaredMetric};
+use crate::event::{
+    AxisList, COLUMNS, DeclaredMetric, FigurePattern, LONGEST_PATTERN, Outlet, ReadFrom,
+};
 use crate::metric::{
     self, Better, MOST_OWN_METRICS, MetricDef, MetricId, OwnKind, OwnMetric, is_label, unit_of,
     why_no_name,
@@ -20,19 +22,28 @@ use crate::units::Unit;
 /// What the columns beside that of a figure end in.
 const BESIDE: [&str; 3] = ["_plus_minus", "_low", "_high"];
 
-const fn key(path: &'static str, kind: Kind<OwnMetric>) -> KeyDef<OwnMetric> {
+/// What `[metrics.NAME]` says.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    metric: OwnMetric,
+    from: Option<(String, Place)>,
+    pattern: Option<(String, Place)>,
+    path: Option<(String, Place)>,
+}
+
+const fn key(path: &'static str, kind: Kind<Said>) -> KeyDef<Said> {
     KeyDef::new(path, kind)
 }
 
 /// The keys of a table of `[metrics]`.
-pub(super) static KEYS: &[KeyDef<OwnMetric>] = &[
+pub(super) static KEYS: &[KeyDef<Said>] = &[
     key(
         "metrics.NAME.unit",
         Own(
             "a unit, such as ms; empty: a plain number",
             r#"{ "type": "string" }"#,
             |said, entry, _, _| {
-                said.unit = unit(&entry.node)?;
+                said.metric.unit = unit(&entry.node)?;
                 Ok(())
             },
         ),
@@ -41,24 +52,119 @@ pub(super) static KEYS: &[KeyDef<OwnMetric>] = &[
     key(
         "metrics.NAME.better",
         Word(&["lower", "higher"], |said, word, _| {
-            said.better = Some(if word == "lower" { Better::Lower } else { Better::Higher });
+            said.metric.better = Some(if word == "lower" { Better::Lower } else { Better::Higher });
         }),
     )
     .about("which values are better; needed to compare cells by it, and for the gate to judge it"),
     key(
         "metrics.NAME.kind",
-        Word(OwnKind::WORDS, |said, word, _| said.kind = OwnKind::named(word).unwrap_or_default()),
+        Word(OwnKind::WORDS, |said, word, _| {
+            said.metric.kind = OwnKind::named(word).unwrap_or_default();
+        }),
     )
-    .about("what its values are: the last one counts (scalar)"),
+    .about("whether the last value counts (scalar), or each is one of a mean (series)"),
     key(
         "metrics.NAME.label",
         Own("a text", r#"{ "type": "string", "minLength": 1 }"#, |said, entry, _, _| {
-            said.label = Some(label(&entry.node)?);
+            said.metric.label = Some(label(&entry.node)?);
             Ok(())
         }),
     )
     .about("its heading in tables"),
+    key(
+        "metrics.NAME.from",
+        Own("stdout, stderr, output (both), or a JSON file", TEXT, |said, entry, _, _| {
+            said.from = Some(some_text(entry, "stdout, stderr, output, or a file", LONGEST_PATH)?);
+            Ok(())
+        }),
+    )
+    .about("where its values are read of a command, besides what that reports itself"),
+    key(
+        "metrics.NAME.pattern",
+        Own("a regular expression with one group", TEXT, |said, entry, _, _| {
+            let (text, place) = some_text(entry, "a regular expression", LONGEST_PATTERN)?;
+            FigurePattern::new(&text).map_err(|why| {
+                let message = format!("`pattern` is no pattern of a figure: {why}");
+                Problem::new(place, message).hint("for example pattern = 'f1=([0-9.]+)'")
+            })?;
+            said.pattern = Some((text, place));
+            Ok(())
+        }),
+    )
+    .about("what a value is like in what it prints; the group holds the number"),
+    key(
+        "metrics.NAME.path",
+        Own("keys with dots between them", TEXT, |said, entry, _, _| {
+            said.path = Some(some_text(entry, "keys with dots between them", LONGEST_PATH)?);
+            Ok(())
+        }),
+    )
+    .about("where the number stands in the file, such as eval.f1"),
 ];
+
+/// The longest name of a file, and of a place in it, in bytes.
+const LONGEST_PATH: usize = 1000;
+
+const TEXT: &str = r#"{ "type": "string", "minLength": 1 }"#;
+
+/// A text that is there, on one line and not too long.
+fn some_text(entry: &Entry, what: &str, most: usize) -> Read<(String, Place)> {
+    let expected = format!("{what}, of 1 to {most} bytes without control characters");
+    let text = read::text(&entry.key, &entry.node, &expected)?;
+    if (1..=most).contains(&text.len()) && !text.chars().any(char::is_control) {
+        return Ok((text.to_owned(), entry.node.place));
+    }
+    Err(read::wrong(&entry.key, &expected, &entry.node))
+}
+
+impl Said {
+    /// Where its values are read, if anywhere.
+    fn from(&self) -> Read<Option<ReadFrom>> {
+        let wrong = |place: &Place, message: &str, hint: &str| {
+            Err(Problem::new(*place, message).hint(hint))
+        };
+        let output = self.from.as_ref().map(|(from, _)| Outlet::named(from));
+        match (&self.from, output, &self.pattern, &self.path) {
+            (None, _, Some((_, place)), _) => wrong(
+                place,
+                "`pattern` without `from`: nothing is read",
+                "write from = \"stdout\", \"stderr\" or \"output\" (both)",
+            ),
+            (None, _, None, Some((_, place))) => wrong(
+                place,
+                "`path` without `from`: there is no file to look in",
+                "name the JSON file: from = \"metrics.json\"",
+            ),
+            (None, ..) => Ok(None),
+            (Some(_), Some(Some(_)), _, Some((_, place))) => wrong(
+                place,
+                "`path` is a place in a file, and `from` is what the command prints",
+                "write pattern = 'f1=([0-9.]+)', or name a JSON file in `from`",
+            ),
+            (Some((_, place)), Some(Some(_)), None, None) => wrong(
+                place,
+                "there is no `pattern` to look for",
+                "for example pattern = 'f1=([0-9.]+)'",
+            ),
+            (Some(_), Some(Some(output)), Some((pattern, _)), None) => {
+                Ok(Some(ReadFrom::Output { output, pattern: pattern.clone() }))
+            }
+            (Some(_), _, Some((_, place)), _) => wrong(
+                place,
+                "`pattern` is for what the command prints, and `from` is a file",
+                "write from = \"stdout\", or path = \"f1\" for a number in a JSON file",
+            ),
+            (Some((_, place)), _, None, None) => wrong(
+                place,
+                "there is no `path` to the number in the file",
+                "write path = \"eval.f1\" for {\"eval\": {\"f1\": 0.8}}; what is printed is \"stdout\", \"stderr\" or \"output\"",
+            ),
+            (Some((file, _)), _, None, Some((path, _))) => {
+                Ok(Some(ReadFrom::File { file: file.clone(), path: path.clone() }))
+            }
+        }
+    }
+}
 
 fn unit(node: &Node) -> Read<String> {
     let text =
@@ -93,9 +199,9 @@ pub(super) fn read(
     let Some((table, _)) = read::table(root, "metrics", problems) else {
         return Vec::new();
     };
-    let mut found: Vec<MetricId> = Vec::new();
+    let (mut found, mut all): (Vec<MetricId>, Vec<DeclaredMetric>) = Default::default();
     for entry in &table.entries {
-        let Some(id) = one(entry, context, problems) else { continue };
+        let Some((id, from)) = one(entry, context, problems) else { continue };
         if let Some(why) = taken(id.def(), &found, context.axes) {
             problems.error_with(entry.key_place, cannot(&entry.key), why);
         } else if found.len() == MOST_OWN_METRICS {
@@ -104,16 +210,21 @@ pub(super) fn read(
             break;
         } else {
             found.push(id);
+            all.push(DeclaredMetric { metric: id.into(), from });
         }
     }
-    found.into_iter().map(|id| DeclaredMetric { metric: id.into() }).collect()
+    all
 }
 
 fn cannot(name: &str) -> String {
     format!("`{}` cannot be a metric of one's own", shown(name))
 }
 
-fn one(entry: &Entry, context: &Context<'_>, problems: &mut Problems) -> Option<MetricId> {
+fn one(
+    entry: &Entry,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<(MetricId, Option<ReadFrom>)> {
     let name = &entry.key;
     if let Some(why) = why_no_name(name) {
         problems.error_with(entry.key_place, cannot(name), why);
@@ -124,10 +235,15 @@ fn one(entry: &Entry, context: &Context<'_>, problems: &mut Problems) -> Option<
         problems.push(read::wrong(name, expected, &entry.node));
         return None;
     };
-    let mut said = OwnMetric { name: name.clone(), ..OwnMetric::default() };
+    let metric = OwnMetric { name: name.clone(), ..OwnMetric::default() };
+    let mut said = Said { metric, ..Said::default() };
     put_table(KEYS, &mut said, inner, context, problems);
-    match metric::declare(said) {
-        Ok(id) => Some(id),
+    let given = [("from", &said.from), ("pattern", &said.pattern), ("path", &said.path)];
+    // What cannot be read has been told of.
+    let is_read = given.iter().all(|(key, read)| inner.get(key).is_some() == read.is_some());
+    let from = is_read.then(|| problems.ok(said.from()).flatten()).flatten();
+    match metric::declare(said.metric) {
+        Ok(id) => Some((id, from)),
         Err(why) => {
             problems.error_with(entry.key_place, cannot(name), why);
             None
@@ -157,17 +273,26 @@ fn taken(def: &MetricDef, before: &[MetricId], axes: &AxisList) -> Option<String
     taken.then(|| "the reports have a column of this name: give the metric another one".to_owned())
 }
 
-/// Warns of metrics that nobody can report; `recorded`: the figures of recorded tables.
+/// Tells of metrics that nobody can report; `recorded`: the figures of recorded tables; `foreign`: what is no command is a worker
+/// of the user's.
 pub(super) fn check(
     root: &Table,
     declared: &[DeclaredMetric],
     commands: &[Rc<CommandModel>],
     recorded: &[&str],
+    foreign: bool,
     problems: &mut Problems,
 ) {
     let unsaid = |metric: &&DeclaredMetric| !recorded.contains(&metric.metric.as_str());
     for metric in declared.iter().filter(unsaid).filter(|_| commands.is_empty()) {
-        if let Some(entry) = root.table("metrics").and_then(|table| table.get(&metric.metric)) {
+        let Some(entry) = root.table("metrics").and_then(|table| table.get(&metric.metric)) else {
+            continue;
+        };
+        if metric.from.is_some() {
+            let message = "`from` reads what a command leaves, and no model of this grid is one";
+            let hint = "a worker says `metric` itself; a command is declared in [models]";
+            problems.error_with(entry.key_place, message, hint);
+        } else if !foreign {
             let what = format!(
                 "nothing reports `{}`: no model of this grid is a command of [models], and the worker is perftune's own",
                 metric.metric

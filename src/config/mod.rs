@@ -230,9 +230,9 @@ fn planned(
     checks::threads(&cells, &axes, &resolver, problems);
     // `--only` chooses among them, and only what is left need be a model.
     select::only(&mut cells, request.only, &axes, &world, problems);
+    let figures = recorded::figures(recorded);
+    declared::check(root, &settings.declared, commands, &figures, world.foreign, problems);
     if !world.foreign {
-        let figures = recorded::figures(recorded);
-        declared::check(root, &settings.declared, commands, &figures, problems);
         checks::models(&cells, &axes, &resolver, problems);
     }
     problems.check(Some(()))?;

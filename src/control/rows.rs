@@ -75,7 +75,7 @@ impl Run {
             }
             (_, MetricKind::Peak, _) => self.peak(metric),
             (Source::CommandTime, ..) => self.command_time(),
-            (Source::Own, ..) => self.own(metric, ended),
+            (Source::Own, MetricKind::Scalar, _) => self.own(metric, ended),
             _ if metric.scope == Scope::Run => {
                 self.totals.counted(metric, self.context.work.is_command())
             }
@@ -96,7 +96,8 @@ impl Run {
     /// Why a metric has no figure, for reasons that do not depend on the stage.
     fn unread(&self, metric: &MetricDef) -> Option<Note> {
         let unsupported = why_unsupported(metric, &self.context.unsupported).cloned();
-        unsupported.map(Note::from).or_else(|| self.totals.never_read(metric))
+        let why = || Some(Note::Figure { why: self.totals.lacks.get(metric.name)?.clone() });
+        unsupported.map(Note::from).or_else(|| self.totals.never_read(metric)).or_else(why)
     }
 
     /// Why there is no stage of these requests.

@@ -222,8 +222,10 @@ impl StageState {
         Figure {
             estimate: found.estimate.map(|estimate| estimate.value),
             samples: found.estimate.map_or(0, |estimate| estimate.samples),
-            // Nothing that is measured here can be below 0; Student's interval does not know.
-            low: interval.map(|interval| interval.low.max(0.0)),
+            // Most of what is measured here cannot be below 0; Student's interval does not know.
+            low: interval.map(|interval| {
+                if metric.may_be_negative() { interval.low } else { interval.low.max(0.0) }
+            }),
             high: interval.map(|interval| interval.high),
             confidence: interval.map(|_| policy.confidence),
             // The figures are of the end, so what is said of them must hold then.

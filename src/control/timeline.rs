@@ -1,11 +1,12 @@
 //! Which stage what comes in belongs to: when stages begin and end, and whose the ticks of the sampler are.
 
 use super::limit::Limit;
+use super::measure::own::OwnSeries;
 use super::measure::tick::Interval;
 use super::run::{Run, ns};
 use super::stage::StageState;
 use crate::event::{
-    EPOCH_SAMPLES, Envelope, Phase, READS_LATE, ResourceSample, Stage, StepBatch, WorkerEvent,
+    EPOCH_SAMPLES, Envelope, Num, Phase, READS_LATE, ResourceSample, Stage, StepBatch, WorkerEvent,
 };
 
 /// Time over which the live throughput is taken, in nanoseconds.
@@ -34,8 +35,9 @@ impl Run {
                 if name == EPOCH_SAMPLES {
                     self.pace.announced(*value);
                 }
-                self.totals.own_figure(name, *value, *samples);
+                self.own_figure(name, *value, *samples, envelope.t_ns);
             }
+            WorkerEvent::Unread { name, why } => self.totals.unread(name, why),
             WorkerEvent::MaxRate(found) => {
                 if let Some(Stage::Probe(size)) = self.current {
                     self.totals.searches.found.insert(size, found.clone());
@@ -102,6 +104,22 @@ impl Run {
             // A phase that comes again is measured again: the first time cannot be told apart in the report.
             Some(old) => *old = state,
             None => self.stages.push(state),
+        }
+    }
+
+    /// A figure of the program's own: one more value of the stage, where it is declared as a series.
+    fn own_figure(&mut self, name: &str, value: Num, samples: Option<u64>, t_ns: u64) {
+        let declared = self.context.metrics.iter().find(|id| id.name() == name).map(|id| id.def());
+        let Some(metric) = declared.filter(|metric| !metric.kind.is_said_once()) else {
+            self.totals.own_figure(name, value, samples);
+            return;
+        };
+        let current = self.current;
+        if let Some(state) = self.stages.iter_mut().find(|state| Some(state.stage) == current) {
+            let entered_ns = state.series.entered_ns;
+            let series = state.series.own.entry(metric.name);
+            let series = series.or_insert_with(|| OwnSeries::new(entered_ns));
+            series.push(value, metric.said_in, t_ns);
         }
     }
 

@@ -9,7 +9,7 @@ use super::measure::peak::Peaks;
 use super::measure::search::Searches;
 use super::measure::served::{Members, Served};
 use super::measure::tick::Tick;
-use crate::event::{Finished, GapKind, Note, Num, Reason, ResourceSample};
+use crate::event::{FigureLack, Finished, GapKind, Note, Num, Reason, ResourceSample};
 use crate::metric::{CATALOGUE, DeviceKind, Field, MetricDef, MetricId, Scope, Source, UsageField};
 
 /// Ticks without a single reading after which a quantity counts as not measurable in this run.
@@ -63,6 +63,8 @@ pub(super) struct Totals {
     pub(super) finished_ns: u64,
     /// The worker's own figures, and how many samples each rests on where it told.
     pub(super) own: BTreeMap<String, (Num, Option<u64>)>,
+    /// Why some of them could not be read.
+    pub(super) lacks: BTreeMap<String, FigureLack>,
     /// The searches for the highest rate.
     pub(super) searches: Searches,
     /// Metrics that were read at least once.
@@ -129,7 +131,16 @@ impl Totals {
 
     pub(super) fn own_figure(&mut self, name: &str, value: Num, samples: Option<u64>) {
         if self.own.len() < OWN_FIGURES || self.own.contains_key(name) {
+            self.lacks.remove(name);
             self.own.insert(name.to_owned(), (value, samples));
+        }
+    }
+
+    /// One that could not be read.
+    pub(super) fn unread(&mut self, name: &str, why: &FigureLack) {
+        self.own.remove(name);
+        if self.lacks.len() < OWN_FIGURES || self.lacks.contains_key(name) {
+            self.lacks.insert(name.to_owned(), why.clone());
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::declared::DeclaredMetric;
+use super::declared::{DeclaredMetric, Outlet};
 use super::own::OwnAxes;
 use super::words::words;
 use super::work::Work;
@@ -67,6 +67,13 @@ impl JobSpec {
     /// The metrics of the user's own.
     pub fn own_metrics(&self) -> impl Iterator<Item = MetricId> + '_ {
         self.metrics.iter().filter_map(DeclaredMetric::id)
+    }
+}
+
+impl JobSpec {
+    /// Whether figures are looked for in this output.
+    pub fn is_watched(&self, output: Outlet) -> bool {
+        self.metrics.iter().any(|metric| metric.pattern_in(output).is_some())
     }
 }
 

@@ -8,6 +8,7 @@ pub mod bounds;
 pub mod constraint;
 mod declared;
 pub mod end;
+mod figure_pattern;
 pub mod fingerprint;
 pub mod gap;
 pub mod interference;
@@ -30,8 +31,9 @@ pub mod worker;
 
 pub use axis::{AXES, Axis, AxisDef, AxisKind, AxisList, COLUMNS, NO_DATA, OwnKind, Range};
 pub use constraint::{Constraint, Evidence, Finding, Op, Ruling, Shortage, Weights};
-pub use declared::DeclaredMetric;
+pub use declared::{DeclaredMetric, FigureLack, Outlet, ReadFrom};
 pub use end::{Age, Cut, StopReason};
+pub use figure_pattern::{FigurePattern, LONGEST_PATTERN};
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference};

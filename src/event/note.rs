@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::declared::FigureLack;
 use super::gap::Reason;
 use super::lack::{DeviceLack, EnergyLack, PeakGrowth};
 use super::worker::Num;
@@ -137,6 +138,13 @@ pub enum Note {
         width_s: Num,
         /// Fewest windows.
         needed: usize,
+    },
+    /// No value of a metric of the user's own was said in the stage.
+    NoValue,
+    /// A metric of the user's own could not be read.
+    Figure {
+        /// Why.
+        why: FigureLack,
     },
     /// The energy is not known.
     Energy {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::declared::FigureLack;
 pub use num::{Num, optional};
 pub use phase::{Phase, Stage};
 
@@ -73,6 +74,13 @@ pub enum WorkerEvent {
         /// How many samples it rests on, where the worker knows.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         samples: Option<u64>,
+    },
+    /// A figure of the command's own could not be read; what was said of it before does not count.
+    Unread {
+        /// Which.
+        name: String,
+        /// Why.
+        why: FigureLack,
     },
     /// The search of the current `probe[N]` has ended.
     MaxRate(FoundRate),

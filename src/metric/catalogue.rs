@@ -886,15 +886,18 @@ pub fn declare(said: OwnMetric) -> Result<MetricId, String> {
 fn entry(own: OwnId) -> MetricDef {
     let said = own.said();
     let (unit, said_in) = unit_of(&said.unit).unwrap_or((Unit::One, 1.0));
+    let (kind, scope) = match said.kind {
+        OwnKind::Scalar => (MetricKind::Scalar, Scope::Run),
+        OwnKind::Series => (Mean, Scope::Stages),
+    };
     MetricDef {
         id: MetricId::Own(own),
         name: own.name(),
         group: "own",
         unit,
         said_in,
-        kind: match said.kind {
-            OwnKind::Scalar => MetricKind::Scalar,
-        },
+        kind,
+        scope,
         source: Source::Own,
         better: said.better,
         gate: said.better.map(|_| GATE),

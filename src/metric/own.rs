@@ -25,6 +25,8 @@ pub enum OwnKind {
     /// The last one counts.
     #[default]
     Scalar,
+    /// Each is one more: their mean is the figure.
+    Series,
 }
 
 /// What is declared of a metric of the user's own.
@@ -49,11 +51,15 @@ pub struct OwnMetric {
 
 impl OwnKind {
     /// As they are written.
-    pub const WORDS: &'static [&'static str] = &["scalar"];
+    pub const WORDS: &'static [&'static str] = &["scalar", "series"];
 
     /// The kind of this word.
     pub fn named(word: &str) -> Option<Self> {
-        (word == "scalar").then_some(Self::Scalar)
+        match word {
+            "scalar" => Some(Self::Scalar),
+            "series" => Some(Self::Series),
+            _ => None,
+        }
     }
 
     /// Whether it is the default.

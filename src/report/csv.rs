@@ -100,7 +100,7 @@ pub fn metrics_csv(out: impl Write, records: &[RunRecord]) -> Result<(), ReportE
     let columns: [DataColumn<(&RunRecord, &MetricRow)>; 16] = [
         ("run", |(record, _)| json!(record.run)),
         ("phase", |(_, row)| json!(row.phase)),
-        ("metric", |(_, row)| json!(row.metric)),
+        ("metric", |(_, row)| json!(row.metric.as_str())),
         ("unit", |(_, row)| json!(row.unit)),
         ("estimate", |(_, row)| json!(row.estimate.map(Num))),
         ("low", |(_, row)| json!(row.low.map(Num))),

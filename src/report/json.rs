@@ -89,7 +89,7 @@ fn settings(record: &RunRecord) -> Map<String, Value> {
 fn figure(row: &MetricRow) -> Value {
     json!({
         "phase": row.phase,
-        "metric": row.metric,
+        "metric": row.metric.as_str(),
         "unit": row.unit,
         "estimate": row.estimate.map(Num),
         "low": row.low.map(Num),
@@ -137,7 +137,29 @@ pub fn document(
     if let Some(shadow) = extras.shadow {
         document["shadow"] = shadow.json();
     }
+    by_name(&mut document);
     pretty(&document)
+}
+
+/// Writes metrics by their names alone, wherever they stand: what is declared of them is for who reads results again.
+fn by_name(value: &mut Value) {
+    let named = |value: &mut Value| match value.get_mut("name").map(Value::take) {
+        Some(name) => *value = name,
+        None => by_name(value),
+    };
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(by_name),
+        Value::Object(members) => {
+            for (key, value) in members {
+                match (key.as_str(), value) {
+                    ("metric", value) => named(value),
+                    ("metrics", Value::Array(items)) => items.iter_mut().for_each(named),
+                    (_, value) => by_name(value),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Any value as indented JSON with a line feed at its end.

@@ -63,7 +63,7 @@ pub struct ReplaySummary {
 const COLUMNS: &[DataColumn<ReplayRow>] = &[
     ("series", |r| json!(r.series)),
     ("benchmark", |r| json!(r.benchmark)),
-    ("metric", |r| json!(r.metric)),
+    ("metric", |r| json!(r.metric.as_str())),
     ("rule", |r| json!(r.rule)),
     ("stopped", |r| json!(r.stop_t_s.is_some())),
     ("stop_t_s", |r| json!(r.stop_t_s)),

@@ -54,7 +54,7 @@ const COLUMNS: &[DataColumn<ShadowRow>] = &[
     ("model", |r| json!(r.model)),
     ("dataset", |r| json!(r.dataset)),
     ("phase", |r| json!(r.phase)),
-    ("metric", |r| json!(r.metric)),
+    ("metric", |r| json!(r.metric.as_str())),
     ("unit", |r| json!(r.unit)),
     ("rule", |r| json!(r.rule)),
     ("known", |r| json!(r.known)),

@@ -73,7 +73,7 @@ pub(super) fn cells_of(records: &[RunRecord]) -> Vec<&RunRecord> {
 pub fn summary_metrics_csv(rows: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
     let columns: [DataColumn<&SummaryRow>; 12] = [
         ("cell", |row| json!(row.cell)),
-        ("metric", |row| json!(row.metric)),
+        ("metric", |row| json!(row.metric.as_str())),
         ("phase", |row| json!(row.phase)),
         ("unit", |row| json!(row.unit)),
         ("runs", |row| json!(row.runs)),

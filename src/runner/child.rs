@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Sender};
 use fs_err::File;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use crate::event::{Allocator, JobSpec, Limits, Usage};
+use crate::event::{Allocator, JobSpec, Limits, Outlet, Usage};
 use crate::sampler;
 
 use super::command::EVENTS;
@@ -64,6 +64,8 @@ pub struct Pipes {
     pub stdout: Option<std::process::ChildStdout>,
     /// What its libraries print; likewise.
     pub stderr: Option<std::process::ChildStderr>,
+    /// Where what is read of either goes on to, instead of the log.
+    pub outlets: Option<[std::fs::File; 2]>,
 }
 
 impl Worker {
@@ -81,7 +83,7 @@ impl Worker {
         command.args(&launch.args).process_group(0);
         if let Some(events) = events {
             command.env(EVENTS, events);
-            outlets(&mut command, launch.streams)?;
+            outlets(&mut command, launch.streams, job)?;
         } else {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             environment(&mut command, job);
@@ -96,7 +98,10 @@ impl Worker {
         let pid = Pid::from_child(&child);
         let mut worker = Self { child, pid, lines: None, reaped: false };
         worker.lines = stdin.map(write_lines).transpose()?;
-        Ok((worker, Pipes { stdout, stderr }))
+        let outlets = (events.is_some() && launch.streams != Streams::Logged)
+            .then(|| passed(launch.streams))
+            .transpose()?;
+        Ok((worker, Pipes { stdout, stderr, outlets }))
     }
 
     /// Its process id.
@@ -200,7 +205,7 @@ pub fn reap_orphans() {
 }
 
 /// The standard streams of a command.
-fn outlets(command: &mut Command, streams: Streams) -> io::Result<()> {
+fn outlets(command: &mut Command, streams: Streams, job: &JobSpec) -> io::Result<()> {
     if streams == Streams::Logged {
         let command = command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -208,13 +213,24 @@ fn outlets(command: &mut Command, streams: Streams) -> io::Result<()> {
     }
     // Its process group is not the one in the foreground of a terminal, whose input would stop it.
     command.stdin(if io::stdin().is_terminal() { Stdio::null() } else { Stdio::inherit() });
-    command.stderr(Stdio::inherit());
-    command.stdout(if streams == Streams::PassedWithOutput {
-        Stdio::inherit()
-    } else {
-        Stdio::from(io::stderr().as_fd().try_clone_to_owned()?)
-    });
+    let [stdout, stderr] = passed(streams)?;
+    // What is looked through for figures passes through the runner.
+    let outlet = |output, file: std::fs::File| {
+        if job.is_watched(output) { Stdio::piped() } else { Stdio::from(file) }
+    };
+    command.stdout(outlet(Outlet::Stdout, stdout)).stderr(outlet(Outlet::Stderr, stderr));
     Ok(())
+}
+
+/// Where the output of a command goes that is not logged, and its errors.
+fn passed(streams: Streams) -> io::Result<[std::fs::File; 2]> {
+    let stderr = io::stderr().as_fd().try_clone_to_owned()?;
+    let stdout = if streams == Streams::PassedWithOutput {
+        io::stdout().as_fd().try_clone_to_owned()?
+    } else {
+        stderr.try_clone()?
+    };
+    Ok([stdout.into(), stderr.into()])
 }
 
 fn environment(command: &mut Command, job: &JobSpec) {

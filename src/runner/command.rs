@@ -4,9 +4,14 @@
 
 mod adapter;
 mod event_pipe;
+mod left_file;
+mod pending;
 mod reported;
+mod story;
+mod watch;
 
 pub(super) use self::event_pipe::{EventPipe, EventReader};
+pub(super) use self::watch::Watch;
 
 /// The variable that names the path.
 pub(super) const EVENTS: &str = "PERFTUNE_EVENTS";

@@ -141,7 +141,7 @@ impl Execution<'_, '_> {
             let group = groups.of_run(&spec.run, &spec.limits);
             self.group = Some(group.map_err(|error| error.to_string())?);
         }
-        let event_pipe = spec.job.work.command().map(|_| EventPipe::open());
+        let event_pipe = spec.job.work.command().map(|_| EventPipe::open(&spec.job));
         let event_pipe = event_pipe
             .transpose()
             .map_err(|error| format!("cannot make the pipe that a command reports to: {error}"))?;

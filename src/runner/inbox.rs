@@ -139,7 +139,7 @@ fn weight(input: &Input) -> usize {
             WorkerEvent::Hello(hello) => {
                 hello.facts.iter().map(|(name, fact)| 128 + name.len() + fact.len()).sum()
             }
-            WorkerEvent::Metric { name, .. } => name.len(),
+            WorkerEvent::Metric { name, .. } | WorkerEvent::Unread { name, .. } => name.len(),
             WorkerEvent::MaxRate(found) => found.why.len(),
             WorkerEvent::Failed(failure) => failure.kind.len() + failure.message.len(),
             WorkerEvent::Phase { .. } | WorkerEvent::Epoch(_) | WorkerEvent::Finished(_) => 0,

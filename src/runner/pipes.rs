@@ -13,6 +13,7 @@ use crate::event::bounds::{
 use crate::event::wire;
 
 use super::action::Input;
+use super::command::Watch;
 use super::inbox::Sender;
 use super::lines::{Line, LineSplitter};
 use super::spawn::spawn;
@@ -103,15 +104,21 @@ impl Meter {
     }
 }
 
-/// Forwards standard error, as many lines together as came together, then [`Input::StreamEnded`], and keeps its tail.
+/// Forwards standard error, as many lines together as came together, then [`Input::StreamEnded`], and keeps its tail; without one
+/// nothing is forwarded or kept. `watch`: what looks for figures in it.
 pub(super) fn read_stderr(
     mut stderr: impl Read + Send + 'static,
     inputs: Sender,
-    tail: Tail,
+    tail: Option<Tail>,
+    watch: Option<Watch>,
 ) -> io::Result<JoinHandle<()>> {
     spawn("log", move || {
         let mut room = Some(STDERR);
         each_lines(&mut stderr, STDERR_LINE, |lines| {
+            if let Some(watch) = &watch {
+                watch.take(&lines);
+            }
+            let Some(tail) = &tail else { return true };
             let mut kept = Vec::new();
             let last = lines.len().saturating_sub(STDERR_TAIL);
             for (at, line) in lines.into_iter().enumerate() {
@@ -137,6 +144,11 @@ pub(super) fn read_stderr(
             true
         });
         let _ = inputs.send(Input::StreamEnded);
+        if let Some(watch) = watch {
+            watch.done();
+            // What a process that was left behind prints still goes where it should.
+            let _ = io::copy(&mut stderr, &mut io::sink());
+        }
     })
 }
 
@@ -205,7 +217,10 @@ mod tests {
         let text = lines.collect::<Vec<_>>().join("\n");
         let (sender, receiver) = channel();
         let tail = Tail::default();
-        read_stderr(io::Cursor::new(text), sender, tail.clone()).unwrap().join().unwrap();
+        read_stderr(io::Cursor::new(text), sender, Some(tail.clone()), None)
+            .unwrap()
+            .join()
+            .unwrap();
         let forwarded: usize = receiver
             .try_iter()
             .map(|input| match input {

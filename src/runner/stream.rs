@@ -163,17 +163,17 @@ impl WorkerStream {
             WorkerEvent::Epoch(report) => {
                 accuracy(report.validation_accuracy)?;
                 if report.epoch != self.epochs + 1 {
-                    return Err(Violation::Epoch {
-                        found: report.epoch,
-                        expected: self.epochs + 1,
-                    });
+                    let (found, expected) = (report.epoch, self.epochs + 1);
+                    return Err(Violation::Epoch { found, expected });
                 }
                 if !self.command {
                     self.held.epoch(report, self.phase)?;
                 }
                 self.epochs = report.epoch;
             }
-            WorkerEvent::Metric { name, .. } => self.figure(name, t_ns)?,
+            WorkerEvent::Metric { name, .. } | WorkerEvent::Unread { name, .. } => {
+                self.figure(name, t_ns)?;
+            }
             WorkerEvent::Finished(finished) => {
                 accuracy(finished.test_accuracy)?;
                 if finished.epochs != self.epochs {
@@ -208,6 +208,11 @@ impl WorkerStream {
             Arc::make_mut(&mut self.named).insert(name.to_owned());
         }
         Ok(())
+    }
+
+    /// Whether anything was said of a figure of its own.
+    pub fn has_said(&self, name: &str) -> bool {
+        self.named.contains(name)
     }
 
     /// The phase announced last.
@@ -330,6 +335,7 @@ fn type_of(event: &WorkerEvent) -> &'static str {
         WorkerEvent::Steps(_) => "steps",
         WorkerEvent::Epoch(_) => "epoch",
         WorkerEvent::Metric { .. } => "metric",
+        WorkerEvent::Unread { .. } => "unread",
         WorkerEvent::MaxRate(_) => "max_rate",
         WorkerEvent::Finished(_) => "finished",
         WorkerEvent::Failed(_) => "failed",

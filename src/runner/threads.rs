@@ -1,6 +1,8 @@
 //! The threads of one run: what they read, and what is known when they are over.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -15,6 +17,7 @@ use super::pipes::{self, Tail};
 use super::spawn::spawn;
 use super::stream::Exit;
 use crate::clock::{Clock, MonotonicClock};
+use crate::event::Outlet;
 use crate::sampler::{self, SamplerHandle, SamplerReport};
 
 /// What must be stopped and joined before a run's record is made.
@@ -40,13 +43,21 @@ impl Threads {
     ) -> io::Result<Self> {
         let tail = Tail::default();
         let ended_ns = Arc::new(AtomicU64::new(0));
-        let log =
-            |stream: Box<dyn Read + Send>| pipes::read_stderr(stream, sender.clone(), tail.clone());
+        let logs = pipes.outlets.is_none().then(|| tail.clone());
+        let log = |stream: OwnedFd, output: Outlet, outlet: Option<File>| {
+            let Some(reader) = &reader else {
+                let stream = File::from(stream);
+                return pipes::read_stderr(stream, sender.clone(), logs.clone(), None);
+            };
+            let (stream, watch) = reader.watch(output, stream, outlet)?;
+            pipes::read_stderr(stream, reader.inputs(), logs.clone(), watch)
+        };
+        let [out, err] = pipes.outlets.map_or([None, None], |both| both.map(Some));
         let stdout = pipes.stdout.map(|stdout| match reader {
-            Some(_) => log(Box::new(stdout)),
+            Some(_) => log(stdout.into(), Outlet::Stdout, out),
             None => pipes::read_protocol(stdout, sender.clone(), metered),
         });
-        let stderr = pipes.stderr.map(|stderr| log(Box::new(stderr)));
+        let stderr = pipes.stderr.map(|stderr| log(stderr.into(), Outlet::Stderr, err));
         let readers: Vec<_> = stdout.into_iter().chain(stderr).collect::<io::Result<_>>()?;
         for _ in readers.len()..2 {
             // What goes past the runner is at its end for it.

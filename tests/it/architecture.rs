@@ -89,6 +89,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hdrhistogram", &["stats"]),
     ("flate2", &["dataset"]),
     ("sha2", &["dataset", "event", "recorded"]),
+    ("regex", &["event"]),
 ];
 
 /// A file that is longer tells more than one story.

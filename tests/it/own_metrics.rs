@@ -80,6 +80,149 @@ fn one_that_is_declared_is_limited_compared_and_shown_like_a_built_in_one() {
     let json = lab.call(&["report", "results/t", "--format", "json"]).exits(0).stdout;
     let json: Value = serde_json::from_str(&json).unwrap();
     let rows = json["runs"][0]["metrics"].as_array().unwrap();
-    let declared = serde_json::json!({"name": "lag", "unit": "ms", "better": "lower"});
-    assert!(rows.iter().any(|row| row["metric"] == declared && row["unit"] == "s"), "{rows:?}");
+    assert!(rows.iter().any(|row| row["metric"] == "lag" && row["unit"] == "s"), "{rows:?}");
+    assert_eq!(lab.figure(HIGH, "run", "f1"), Some(0.75));
+}
+
+/// A command that knows nothing of perftune: it prints its figures, and leaves a file where it is told to.
+const PRINTS: &str = r#"printf 'epoch 1: f1=0.2\nepoch 2: f1=%s' "$1"
+printf 'lag=2\nlag=4\n' >&2
+case "$2" in
+none) ;;
+text) echo 'no json' > left.json ;;
+*) echo "{\"eval\": {\"recall\": $2}}" > left.json ;;
+esac
+"#;
+
+const READS: &str = r#"name = "t"
+repeat = 1
+[models.mine]
+command = ["sh", "prints.sh", "{f}", "{r}"]
+steps = false
+
+[metrics.f1]
+from = "stdout"
+pattern = 'f1=(\S+)'
+
+[metrics.lag]
+from = "output"
+pattern = 'lag=([0-9.]+)'
+unit = "ms"
+
+[metrics.recall]
+from = "left.json"
+path = "eval.recall"
+
+[grid]
+model = "mine"
+dataset = "none"
+f = [0.5]
+r = [0.75]
+
+[constraints]
+f1 = ">= 0.1"
+recall = ">= 0.1"
+"#;
+
+#[test]
+fn an_unchanged_program_is_read_and_what_it_does_not_say_is_absent_for_a_reason() {
+    let lab = Lab::new(READS);
+    fs::write(lab.path("prints.sh"), PRINTS).unwrap();
+    let run = |f: &str, r: &str| {
+        let set = [format!("grid.f={f}"), format!("grid.r={r}")];
+        lab.run(&["--fresh", "--set", &set[0], "--set", &set[1]]).exits(0);
+        let rows = lab.rows("metrics.csv");
+        let of = |name: &str| rows.iter().find(|row| row["metric"] == name).unwrap().clone();
+        let verdict = lab.rows("report.csv").remove(0)["verdict"].clone();
+        (["f1", "lag", "recall"].map(of), verdict)
+    };
+    let ([f1, lag, recall], verdict) = run("0.5", "0.75");
+    assert_eq!([&f1["estimate"], &lag["estimate"], &recall["estimate"]], ["0.5", "0.004", "0.75"]);
+    assert_eq!(verdict, "feasible");
+    // What it prints is in its log as ever.
+    let log = lab.text(&format!("runs/{}/stderr.log", f1["run"]));
+    assert!(log.contains("f1=0.5") && log.contains("lag=4"), "{log}");
+
+    let stale = "left.json is as it was before the run, so it is not of this one";
+    let json = "left.json is no JSON: expected ident at line 1 column 2";
+    for (f, r, says) in [
+        ("0.5", "none", ["", stale]),
+        ("0.5", "text", ["", json]),
+        ("0.5", "true", ["", "what was found last, \"true\", is no number"]),
+        ("1.2.3", "0.75", ["what was found last, \"1.2.3\", is no number", ""]),
+        ("infinity", "0.75", ["the worker said inf", ""]),
+    ] {
+        let ([f1, _, recall], verdict) = run(f, r);
+        for (row, says) in [f1, recall].iter().zip(says).filter(|(_, says)| !says.is_empty()) {
+            assert_eq!((&*row["estimate"], &*row["note"]), ("", says), "{row:?}");
+        }
+        assert_eq!(verdict, "undecided", "{f} {r}");
+    }
+    fs::remove_file(lab.path("left.json")).unwrap();
+    assert_eq!(run("0.5", "none").0[2]["note"], "it left no left.json");
+    let unmatched = ["--fresh", "--set", "metrics.f1.pattern=F1=(.)"];
+    lab.run(&unmatched).exits(0);
+    let rows = lab.rows("metrics.csv");
+    let f1 = rows.iter().find(|row| row["metric"] == "f1").unwrap();
+    assert_eq!(f1["note"], "nothing in its standard output matched the pattern");
+}
+
+#[test]
+fn exec_reads_figures_in_what_passes_by() {
+    let lab = Lab::new("");
+    fs::write(lab.path("prints.sh"), PRINTS).unwrap();
+    let metric = ["--metric", "f1=f1=([0-9.]+)", "--metric", "lag=lag=([0-9.]+)"];
+    let more = ["--set", "metrics.lag.unit=ms", "--constraint", "f1 >= 0.4", "--strict"];
+    let command = ["--out", "results/t", "--", "sh", "prints.sh", "0.5", "none"];
+    let shown = lab.call(&[&["exec"][..], &metric, &more, &command].concat()).exits(0);
+    assert!(shown.stdout.contains("f1") && shown.stdout.contains("4.00 ms"), "{}", shown.stdout);
+    assert!(shown.stderr.contains("epoch 2: f1=0.5") && shown.stderr.contains("lag=4"));
+    assert_eq!(lab.rows("report.csv")[0]["lag_s"], "0.004");
+
+    let passed = lab.call(&[&["exec", "--fresh", "--pass-stdout"][..], &metric, &command].concat());
+    assert_eq!(passed.exits(0).stdout, "epoch 1: f1=0.2\nepoch 2: f1=0.5");
+
+    for (wrong, says) in [
+        ("f1", "a metric is a name and a regular expression"),
+        ("f1=f1", "it has no group"),
+        ("test_accuracy=(.)", "is a metric of perftune's"),
+        ("=(.)", "cannot be a metric of one's own"),
+    ] {
+        let args = ["exec", "--metric", wrong, "--out", "results/wrong", "--", "true"];
+        let shown = lab.call(&args).exits(2);
+        assert!(shown.stderr.contains(says), "{}", shown.stderr);
+        assert!(!lab.path("results/wrong").exists());
+    }
+}
+
+#[test]
+fn the_example_limits_and_compares_by_figures_of_a_program_that_knows_nothing_of_it() {
+    let lab = Lab::new("");
+    for file in ["own-metrics.toml", "classify.py"] {
+        let example = format!("{}/configs/{file}", env!("CARGO_MANIFEST_DIR"));
+        fs::copy(example, lab.path(file)).unwrap();
+    }
+    let args = ["run", "own-metrics.toml", "--out", "results/t", "--repeat", "1"];
+    let table = lab.call(&args).exits(0).stdout;
+    assert!(table.contains("F1") && table.contains("recall"), "{table}");
+    let rows = lab.rows("report.csv");
+    assert_eq!(rows.len(), 4);
+    assert!(rows.iter().all(|row| row["f1"].parse::<f64>().is_ok_and(|f1| f1 > 0.5)));
+    assert_eq!(rows.iter().filter(|row| row["verdict"] == "infeasible").count(), 1);
+}
+
+#[test]
+fn each_value_of_a_series_is_one_of_its_mean() {
+    let grid = "name = \"t\"\nrepeat = 1\n[models.mine]\ncommand = [\"sh\", \"series.sh\"]\n\
+                [metrics.gain]\nkind = \"series\"\n[metrics.loss_like]\nkind = \"series\"\n\
+                from = \"stdout\"\npattern = \"l=([0-9]+)\"\n[grid]\nmodel = \"mine\"\ndataset = \"none\"\n";
+    let lab = Lab::new(grid);
+    let says = "for at in 4 6 5 4 6 5 4 6 5; do echo '{\"step\": {\"items\": 4, \"dur_s\": 0.0001, \"gain\": '$at'}}' >> \"$PERFTUNE_EVENTS\"; echo l=$at; done\n";
+    fs::write(lab.path("series.sh"), says).unwrap();
+    lab.run(&[]).exits(0);
+    let run = "mine-none";
+    assert_eq!(lab.figure(run, "train", "gain"), Some(5.0));
+    let rows = lab.rows("metrics.csv");
+    let gain = rows.iter().find(|row| row["metric"] == "gain").unwrap();
+    assert_eq!(gain["samples"], "9");
 }

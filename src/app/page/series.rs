@@ -107,6 +107,7 @@ impl SeriesBuilder {
             WorkerEvent::Hello(_)
             | WorkerEvent::Epoch(_)
             | WorkerEvent::Metric { .. }
+            | WorkerEvent::Unread { .. }
             | WorkerEvent::MaxRate(_) => {}
         }
     }

@@ -74,6 +74,11 @@ pub struct ExecArgs {
     #[arg(long, value_name = "TIME")]
     pub budget: Option<Span>,
 
+    /// A figure in what it prints, such as 'f1=f1: ([0-9.]+)': the group holds the
+    /// number, the last match counts; may be given several times
+    #[arg(long, value_name = "NAME=REGEX")]
+    pub metric: Vec<String>,
+
     /// What it must keep, such as 'memory.peak <= 1GiB'; it is ended as soon as
     /// that is broken for certain; may be given several times
     #[arg(long, value_name = "METRIC <= LIMIT")]

@@ -10,6 +10,7 @@ pub(crate) mod disturbance;
 pub(crate) mod figure;
 pub(crate) mod gauge;
 pub(crate) mod load;
+pub(crate) mod own;
 pub(crate) mod pace;
 pub(crate) mod peak;
 pub(crate) mod projection;
@@ -24,6 +25,7 @@ pub(crate) mod times;
 
 use self::assessment::{Assessment, Measure};
 use self::gauge::{GaugeMean, factor, floor};
+use self::own::OwnMean;
 use self::pace::Budget;
 use self::peak::{PeakSoFar, Peaks};
 use self::projection::Projected;
@@ -63,6 +65,9 @@ pub(crate) fn measure<'a>(
 ) -> Option<Box<dyn Measure + 'a>> {
     Some(match (metric.kind, metric.source) {
         (MetricKind::Rate, _) => Box::new(Ratio { series, of: Of::Rate }),
+        (_, Source::Own) if !metric.kind.is_said_once() => {
+            Box::new(OwnMean(series.own.get(metric.name)))
+        }
         (MetricKind::Mean, _) => Box::new(Ratio { series, of: Of::Mean }),
         (MetricKind::Gauge, Source::Busy) => Box::new(Ratio { series, of: Of::Busy }),
         (MetricKind::Quantile(level), _) => Box::new(Rank { series, level }),

@@ -1,10 +1,11 @@
 //! The series of one stage: its steps, and what the ticks say of it. Whether a stretch was disturbed is known a moment later.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::assessment::{Beginning, Cut, settle};
 use super::disturbance::{Mark, Marks};
 use super::figure::{Doubt, Figure};
+use super::own::OwnSeries;
 use super::sampled::Sampled;
 use super::times::{self, CAPACITY, CLEAR, ELAPSED, ITEMS, LATENCY, Queue, STEPS, TIME, Times};
 use crate::event::{Note, Num, Pattern, StepBatch};
@@ -53,6 +54,8 @@ pub(crate) struct Series {
     waiting: VecDeque<Waiting>,
     waiting_steps: usize,
     pub(crate) sampled: Sampled,
+    /// The values of metrics of the user's own, by their names.
+    pub(crate) own: BTreeMap<&'static str, OwnSeries>,
 }
 
 impl Series {
@@ -72,6 +75,7 @@ impl Series {
             waiting: VecDeque::new(),
             waiting_steps: 0,
             sampled: Sampled::default(),
+            own: BTreeMap::new(),
         }
     }
 

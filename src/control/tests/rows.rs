@@ -7,7 +7,7 @@ use crate::event::{
     CommandSpec, Finished, GpuReading, MetricRow, Note, Num, Phase, StopDetail, StopReason,
     StopRecord, Usage, Why, Work, WorkerEvent,
 };
-use crate::metric::{CATALOGUE, MetricId, OwnMetric, declare};
+use crate::metric::{CATALOGUE, MetricId, OwnKind, OwnMetric, declare};
 use crate::units::Unit;
 
 pub(super) fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
@@ -436,4 +436,46 @@ fn a_declared_metric_is_what_was_said_last_in_its_base_unit() {
         let found = controller.feasibility(&rows, &end).unwrap();
         assert_eq!(found.verdict.to_string(), verdict, "{found:?}");
     }
+}
+
+/// Each value is one of a mean, whose interval is that of values that depend on each other.
+#[test]
+fn a_declared_series_is_waited_for_and_its_mean_is_known_when_it_is_as_narrow_as_asked() {
+    let [wide, narrow] = [0.5, 0.01].map(|swing| {
+        let name = "gain".to_owned();
+        let said = OwnMetric { name, kind: OwnKind::Series, ..OwnMetric::default() };
+        let gain = declare(said).unwrap();
+        let spec = CommandSpec::default();
+        let context = RunContext {
+            metrics: vec![gain],
+            work: Work::Command { spec },
+            epochs: 0,
+            ..context()
+        };
+        let limit = Constraint { metric: gain.into(), op: Op::Below, limit: -1.5 };
+        let policy = StopPolicy {
+            metrics: vec![gain.into()],
+            constraints: vec![limit],
+            ..policy(&["memory.peak"])
+        };
+        let mut controller = Controller::new(policy, context);
+        let mut messages = vec![say(0, WorkerEvent::Phase { phase: Phase::Run })];
+        // Like noise, and the mean is -2.
+        let value = |step: u64| -2.0 + swing * ((step * 7919 % 101) as f64 / 50.0 - 1.0);
+        messages.extend((1..1000).map(|step| {
+            let (name, value) = ("gain".to_owned(), Num(value(step)));
+            say(step * 10 * MS, WorkerEvent::Metric { name, value, samples: None })
+        }));
+        let ends = feed(&mut controller, &messages);
+        let end = StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };
+        let rows = controller.rows(Some(&end));
+        let found = row(&rows, "gain").clone();
+        assert_eq!(found.phase, "run");
+        let (low, high) = (found.low.unwrap(), found.high.unwrap());
+        let mean = found.estimate.unwrap();
+        assert!((mean + 2.0).abs() < 0.02 && low < mean && mean < high && high < 0.0, "{found:?}");
+        (ends.first().map(|(seconds, _)| *seconds), found.known, found.samples)
+    });
+    assert!(narrow.0.is_some() && narrow.1 == Some(true), "{narrow:?}");
+    assert!(wide.2 > 500, "{wide:?}");
 }

@@ -4,6 +4,7 @@
 //! shown by `units`. Each sentence is one line, begins with a small letter and has no full stop: it stands in a cell or
 //! behind a colon.
 
+mod figure;
 mod finding;
 mod gate;
 mod note;

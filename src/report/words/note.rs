@@ -1,5 +1,6 @@
 //! Notes of figures.
 
+use super::figure::figure;
 use super::precision::precision;
 use super::{count, list};
 use crate::event::{
@@ -128,6 +129,8 @@ pub fn note(note: &Note, unit: Unit) -> String {
                  of [stop], epochs of [train], max_requests of [serve])"
             )
         }
+        Note::NoValue => "no value was said in this phase".into(),
+        Note::Figure { why } => figure(why),
         Note::Energy { why } => energy(why),
         Note::Windows { windows, width_s, warm_up } => {
             let of = format!("{windows} windows of {}", seconds(width_s.0));

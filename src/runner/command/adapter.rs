@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use super::pending::PendingSteps;
 use super::reported::{Epoch, Reported};
 use crate::event::bounds::{TEXT, cut};
 use crate::event::{
-    Envelope, EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Stage,
-    StepBatch, Usage, WorkerEvent,
+    DeclaredMetric, Envelope, EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase,
+    Stage, StepBatch, Usage, WorkerEvent,
 };
 use crate::runner::action::Input;
 use crate::runner::lines::Line;
@@ -16,25 +17,10 @@ use crate::runner::stream::{Violation, Witness, WorkerStream};
 /// The longest line that is read, in bytes.
 pub(super) const LONGEST: usize = 64 << 10;
 
-/// Steps that are passed on in one message.
-const MOST_STEPS: usize = 4096;
-
 /// Steps may be said to take one part in this many more than has passed, and this much longer, in nanoseconds: lines are read
 /// a little late.
 const OVERLAP: u64 = 10;
 const LATE_NS: u64 = 200_000_000;
-
-/// Lines that came together and say steps of one size.
-#[derive(Debug)]
-struct PendingSteps {
-    items: u32,
-    /// The times that were said; none where they are taken from the clock.
-    dur_ns: Vec<u64>,
-    steps: usize,
-    loss: Option<Num>,
-    /// The number of the first line.
-    line: u64,
-}
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +51,10 @@ pub(super) struct ProtocolAdapter {
     claimed: (u64, u64),
     /// They were told to overlap.
     overlap: bool,
+    /// It was told that a figure is left out.
+    left_out: bool,
+    /// The metrics of the user's own.
+    declared: Vec<DeclaredMetric>,
     test_loss: Option<Num>,
     test_accuracy: Option<Num>,
     test_samples: Option<u64>,
@@ -87,6 +77,8 @@ impl ProtocolAdapter {
             samples: 0,
             claimed: (started_ns, 0),
             overlap: false,
+            left_out: false,
+            declared: job.metrics.clone(),
             test_loss: None,
             test_accuracy: None,
             test_samples: None,
@@ -121,18 +113,16 @@ impl ProtocolAdapter {
             } else if line.text.trim_ascii().is_empty() {
                 continue;
             } else {
-                Reported::read(&line.text).map_err(|why| (LineFault::Unread, why))
+                Reported::read(&line.text, &self.declared).map_err(|why| (LineFault::Unread, why))
             };
             let taken = match note {
-                Ok(Reported::Steps { items, dur_ns, loss }) => {
-                    let next = PendingSteps {
-                        items,
-                        steps: dur_ns.len().max(1),
-                        dur_ns,
-                        loss,
-                        line: line.number,
-                    };
-                    together = Some(self.join(together, next, t_ns));
+                Ok(Reported::Steps { items, dur_ns, loss, figures }) => {
+                    let (steps, line) = (dur_ns.len().max(1), line.number);
+                    let next = PendingSteps { items, dur_ns, steps, loss, figures, line };
+                    // Without times of their own they share what has passed; of steps of another size nobody knows how.
+                    if let Some(next) = join(&mut together, next) {
+                        self.flush(together.replace(next), t_ns);
+                    }
                     continue;
                 }
                 Ok(note) => {
@@ -146,6 +136,22 @@ impl ProtocolAdapter {
             }
         }
         self.flush(together, t_ns);
+    }
+
+    /// Takes what nobody wrote as a line.
+    pub(super) fn tell(&mut self, events: Vec<WorkerEvent>, t_ns: u64) {
+        for event in events {
+            if let Err(why) = self.say(event, t_ns)
+                && !std::mem::replace(&mut self.left_out, true)
+            {
+                self.said.push(Input::Warning(format!("a figure is left out: {why}")));
+            }
+        }
+    }
+
+    /// Whether anything was said of a figure.
+    pub(super) fn has_said(&self, name: &str) -> bool {
+        self.stream.has_said(name)
     }
 
     /// The last message: the command has ended, by itself or `stopped`.
@@ -201,35 +207,12 @@ impl ProtocolAdapter {
         }
     }
 
-    /// Puts steps together that one message can tell; says what was before where it cannot.
-    fn join(
-        &mut self,
-        before: Option<PendingSteps>,
-        next: PendingSteps,
-        t_ns: u64,
-    ) -> PendingSteps {
-        let Some(mut before) = before else {
-            return next;
-        };
-        let alike = before.items == next.items
-            && before.dur_ns.is_empty() == next.dur_ns.is_empty()
-            && before.steps + next.steps <= MOST_STEPS;
-        if !alike {
-            // Without times of their own they share what has passed; of steps of another size nobody knows how.
-            self.flush(Some(before), t_ns);
-            return next;
-        }
-        before.dur_ns.extend(next.dur_ns);
-        before.steps += next.steps;
-        before.loss = next.loss.or(before.loss);
-        before
-    }
-
     fn flush(&mut self, together: Option<PendingSteps>, t_ns: u64) {
-        if let Some(together) = together {
-            let line = together.line;
-            if let Err(why) = self.steps(together, t_ns) {
-                self.warn(LineFault::Refused, line, &why);
+        if let Some(mut together) = together {
+            let (line, said) = (together.line, together.said(&self.declared));
+            match self.steps(together, t_ns) {
+                Ok(()) => self.tell(said, t_ns),
+                Err(why) => self.warn(LineFault::Refused, line, &why),
             }
         }
     }
@@ -375,6 +358,15 @@ impl ProtocolAdapter {
         self.mark_ns = Some(t_ns);
         Ok(())
     }
+}
+
+/// Puts steps to those before them; gives them back where one message cannot tell both.
+fn join(before: &mut Option<PendingSteps>, next: PendingSteps) -> Option<PendingSteps> {
+    if let Some(before) = before {
+        return before.join(next).err();
+    }
+    *before = Some(next);
+    None
 }
 
 #[cfg(test)]

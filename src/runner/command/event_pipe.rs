@@ -5,20 +5,23 @@
 //! bytes together. Lines are read when they are written, which is what times steps that say no time of their own; a file
 //! would have to be looked at again and again, and would grow with every step.
 
-use std::fs::DirBuilder;
-use std::io;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 
 use super::adapter::{LONGEST, ProtocolAdapter};
-use crate::clock::{Clock, MonotonicClock};
-use crate::event::{JobSpec, Usage};
+use super::left_file::LeftFiles;
+use super::story::Story;
+use super::watch::{Passing, Watch};
+use crate::event::{DeclaredMetric, FigureLack, JobSpec, Outlet, ReadFrom, Usage, WorkerEvent};
 use crate::runner::action::Input;
 use crate::runner::inbox::Sender;
 use crate::runner::lines::LineSplitter;
@@ -51,13 +54,16 @@ pub(in crate::runner) struct EventPipe {
     folder: PathBuf,
     path: PathBuf,
     pipe: OwnedFd,
+    /// The files that the command is to leave.
+    files: LeftFiles,
     /// Locked for as long as the owner of the folder lives.
     _lock: OwnedFd,
 }
 
 impl EventPipe {
     /// Makes one in the system's folder for temporary files, which nobody else can look into.
-    pub(in crate::runner) fn open() -> io::Result<Self> {
+    pub(in crate::runner) fn open(job: &JobSpec) -> io::Result<Self> {
+        let files = LeftFiles::before(&job.metrics);
         let temporary = std::env::temp_dir();
         sweep(&temporary);
         let (folder, lock) = folder(&temporary)?;
@@ -66,7 +72,7 @@ impl EventPipe {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let pipe = made.and_then(|()| open(&path, flags, Mode::empty()));
         match pipe {
-            Ok(pipe) => Ok(Self { folder, path, pipe, _lock: lock }),
+            Ok(pipe) => Ok(Self { folder, path, pipe, files, _lock: lock }),
             Err(error) => {
                 remove(&folder, &path);
                 Err(error.into())
@@ -143,10 +149,14 @@ fn is_taken(error: &io::Error) -> bool {
 /// Reads what a command reports until it is told to finish.
 #[derive(Debug)]
 pub(in crate::runner) struct EventReader {
-    /// Its end tells the thread to finish.
+    /// Its end tells the threads to finish.
     stop: OwnedFd,
-    inputs: Sender,
-    thread: JoinHandle<ProtocolAdapter>,
+    stopped: OwnedFd,
+    story: Story,
+    metrics: Vec<DeclaredMetric>,
+    /// Tells when what was printed has been read.
+    printed: (mpsc::Sender<()>, mpsc::Receiver<()>),
+    thread: JoinHandle<LeftFiles>,
 }
 
 impl EventReader {
@@ -158,30 +168,71 @@ impl EventReader {
         started_ns: u64,
         inputs: &Sender,
     ) -> io::Result<Self> {
-        let inputs = inputs.another();
         let (stopped, stop) = io::pipe()?;
-        let adapter = ProtocolAdapter::new(job, pid, started_ns);
-        let hurried = inputs.clone();
+        let story = Story::new(ProtocolAdapter::new(job, pid, started_ns), inputs.another());
         let reader = ReaderThread {
             event_pipe,
-            stopped: stopped.into(),
-            adapter,
+            stopped: stopped.try_clone()?.into(),
+            story: story.clone(),
             splitter: LineSplitter::new(LONGEST),
-            inputs,
         };
         let thread = spawn("events", move || reader.run())?;
-        Ok(Self { stop: stop.into(), inputs: hurried, thread })
+        let (stop, stopped) = (stop.into(), stopped.into());
+        let (metrics, printed) = (job.metrics.clone(), mpsc::channel());
+        Ok(Self { stop, stopped, story, metrics, printed, thread })
+    }
+
+    /// What looks for figures in this output, and the stream that it reads; the stream as it is where none is looked for.
+    /// `outlet`: where what is read goes on to.
+    pub(in crate::runner) fn watch(
+        &self,
+        output: Outlet,
+        stream: OwnedFd,
+        outlet: Option<File>,
+    ) -> io::Result<(Box<dyn Read + Send>, Option<Watch>)> {
+        let watch = Watch::new(&self.metrics, output, &self.story, &self.printed.0);
+        Ok(match watch {
+            None => (Box::new(File::from(stream)), None),
+            Some(watch) => {
+                let passing = Passing::new(stream, self.stopped.try_clone()?, outlet);
+                (Box::new(passing), Some(watch))
+            }
+        })
+    }
+
+    /// Where messages of the command go, in the same hurry.
+    pub(in crate::runner) fn inputs(&self) -> Sender {
+        self.story.inputs().clone()
     }
 
     /// Takes what was written to the end, and ends the story at this time: `stopped` or by itself.
     pub(in crate::runner) fn finish(self, stopped: bool, usage: Usage, t_ns: u64) -> Vec<Input> {
         drop(self.stop);
         // Who calls is who would make room.
-        self.inputs.hurry();
+        self.story.inputs().hurry();
+        // Each that is done lets go of its end.
+        let (printing, printed) = self.printed;
+        drop(printing);
+        while printed.recv().is_ok() {}
         // A reader that has panicked has said so; its run then lacks its end.
-        let Ok(mut adapter) = self.thread.join() else {
+        let Ok(files) = self.thread.join() else {
             return Vec::new();
         };
+        let mut adapter = self.story.adapter();
+        let found = files.read();
+        let is_value = |event: &WorkerEvent| matches!(event, WorkerEvent::Metric { .. });
+        let lacks = found.iter().filter(|event| !is_value(event)).cloned();
+        let unmatched = self.metrics.iter().filter_map(|metric| {
+            let Some(ReadFrom::Output { output, .. }) = metric.from else { return None };
+            let why = FigureLack::NoMatch { output };
+            Some(WorkerEvent::Unread { name: metric.metric.to_string(), why })
+        });
+        let unsaid = |event: &WorkerEvent| match event {
+            WorkerEvent::Unread { name, .. } => !adapter.has_said(name),
+            _ => true,
+        };
+        let lacks: Vec<_> = lacks.chain(unmatched).filter(unsaid).collect();
+        adapter.tell(found.into_iter().filter(is_value).chain(lacks).collect(), t_ns);
         adapter.finish(stopped, usage, t_ns);
         adapter.said()
     }
@@ -190,15 +241,14 @@ impl EventReader {
 struct ReaderThread {
     event_pipe: EventPipe,
     stopped: OwnedFd,
-    adapter: ProtocolAdapter,
+    story: Story,
     splitter: LineSplitter,
-    inputs: Sender,
 }
 
 impl ReaderThread {
-    fn run(mut self) -> ProtocolAdapter {
+    fn run(mut self) -> LeftFiles {
         let mut buffer = vec![0; CHUNK];
-        self.tell();
+        self.story.take(&[]);
         while !self.wait() {
             self.read(&mut buffer);
         }
@@ -207,9 +257,8 @@ impl ReaderThread {
             left = left.saturating_sub(read);
         }
         let rest = self.splitter.rest();
-        self.adapter.take(rest.as_slice(), MonotonicClock.now_ns());
-        self.tell();
-        self.adapter
+        self.story.take(rest.as_slice());
+        std::mem::take(&mut self.event_pipe.files)
     }
 
     /// Until there is something to read; whether it is time to finish.
@@ -228,16 +277,8 @@ impl ReaderThread {
         let read = rustix::io::read(&self.event_pipe.pipe, &mut *buffer).ok();
         let read = read.filter(|read| *read > 0)?;
         let lines = self.splitter.cut(&buffer[..read]);
-        self.adapter.take(&lines, MonotonicClock.now_ns());
-        self.tell();
+        self.story.take(&lines);
         Some(read)
-    }
-
-    fn tell(&mut self) {
-        for input in self.adapter.said() {
-            // The run may be over: then nobody wants to know.
-            let _ = self.inputs.send_patiently(input);
-        }
     }
 }
 

@@ -8,9 +8,11 @@
 //! {"type": "steps", "data": {...}}        an event of the worker protocol
 //! ```
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
-use crate::event::{LONGEST_NAME, Num, Phase, WorkerEvent, is_own_name};
+use crate::event::{DeclaredMetric, LONGEST_NAME, Num, Phase, WorkerEvent, is_own_name};
 use crate::metric::{Source, find};
 
 /// The most that a step may be said to have taken, in seconds: beyond it is a mistake of the unit.
@@ -22,7 +24,7 @@ pub(super) enum Reported {
     /// A phase begins; `None`: serving, of requests whose size the first of them tells.
     Phase(Option<Phase>),
     /// Consecutive steps; without times they took what has passed.
-    Steps { items: u32, dur_ns: Vec<u64>, loss: Option<Num> },
+    Steps { items: u32, dur_ns: Vec<u64>, loss: Option<Num>, figures: Vec<(String, Num)> },
     /// A pass over the training data is over.
     Epoch(Epoch),
     /// A figure of the command's own.
@@ -57,12 +59,14 @@ enum Short {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Step {
     #[serde(default = "one")]
     items: u32,
     dur_s: Option<Durations>,
     loss: Option<Num>,
+    /// Values of metrics that the grid declares.
+    #[serde(flatten)]
+    more: BTreeMap<String, serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -85,8 +89,8 @@ const fn one() -> u32 {
 }
 
 impl Reported {
-    /// Reads a line, or says what is wrong with it.
-    pub(super) fn read(line: &[u8]) -> Result<Self, String> {
+    /// Reads a line, or says what is wrong with it. `declared`: the metrics of the user's own.
+    pub(super) fn read(line: &[u8], declared: &[DeclaredMetric]) -> Result<Self, String> {
         let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
         let value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
@@ -98,7 +102,7 @@ impl Reported {
         match serde_json::from_value(value).map_err(said)? {
             Short::Phase(name) if name == "serve" => Ok(Self::Phase(None)),
             Short::Phase(name) => Self::of_phase(name.parse()?),
-            Short::Step(step) => step.note(),
+            Short::Step(step) => step.note(declared),
             Short::Epoch(epoch) => Ok(Self::Epoch(epoch)),
             Short::Metric(Metric { name, value, samples }) => Self::of_figure(name, value, samples),
         }
@@ -117,6 +121,7 @@ impl Reported {
             })),
             WorkerEvent::Metric { name, value, samples } => Self::of_figure(name, value, samples),
             WorkerEvent::Hello(_)
+            | WorkerEvent::Unread { .. }
             | WorkerEvent::MaxRate(_)
             | WorkerEvent::Finished(_)
             | WorkerEvent::Failed(_) => {
@@ -153,7 +158,17 @@ impl Reported {
 }
 
 impl Step {
-    fn note(self) -> Result<Reported, String> {
+    fn note(self, declared: &[DeclaredMetric]) -> Result<Reported, String> {
+        let mut figures = Vec::new();
+        for (name, value) in self.more {
+            if !declared.iter().any(|metric| metric.metric == name) {
+                return Err(format!(
+                    "unknown field `{name}`, expected `items`, `dur_s`, `loss` or a metric that [metrics] declares"
+                ));
+            }
+            let value = Num::deserialize(value).map_err(|_| format!("`{name}` is no number"))?;
+            figures.push((name, value));
+        }
         if self.items == 0 {
             return Err("a step must have `items` of at least 1".to_owned());
         }
@@ -169,7 +184,7 @@ impl Step {
         let Some(dur_ns) = dur_ns else {
             return Err("`dur_s` must be in seconds, above 0".to_owned());
         };
-        Ok(Reported::Steps { items: self.items, dur_ns, loss: self.loss })
+        Ok(Reported::Steps { items: self.items, dur_ns, loss: self.loss, figures })
     }
 }
 
@@ -187,10 +202,11 @@ fn nanoseconds(seconds: f64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::{OwnMetric, declare};
     use proptest::prelude::*;
 
     fn steps(items: u32, dur_ns: &[u64]) -> Reported {
-        Reported::Steps { items, dur_ns: dur_ns.to_vec(), loss: None }
+        Reported::Steps { items, dur_ns: dur_ns.to_vec(), loss: None, figures: Vec::new() }
     }
 
     #[test]
@@ -212,7 +228,28 @@ mod tests {
                 Reported::Test { accuracy: true, value: Num(0.9), samples: Some(2000) },
             ),
         ] {
-            assert_eq!(Reported::read(line.as_bytes()).unwrap(), says, "{line}");
+            assert_eq!(Reported::read(line.as_bytes(), &[]).unwrap(), says, "{line}");
+        }
+    }
+
+    fn declared(said: OwnMetric) -> DeclaredMetric {
+        DeclaredMetric { metric: declare(said).unwrap().into(), from: None }
+    }
+
+    #[test]
+    fn a_step_says_values_of_metrics_that_are_declared_and_of_no_other() {
+        let f1 = declared(OwnMetric { name: "f1".to_owned(), ..OwnMetric::default() });
+        let read = |line: &str| Reported::read(line.as_bytes(), std::slice::from_ref(&f1));
+        let figures = vec![("f1".to_owned(), Num(0.5))];
+        let says = Reported::Steps { items: 2, dur_ns: Vec::new(), loss: None, figures };
+        assert_eq!(read(r#"{"step": {"items": 2, "f1": 0.5}}"#), Ok(says));
+        for (line, says) in [
+            (r#"{"step": {"f2": 0.5}}"#, "unknown field `f2`"),
+            (r#"{"step": {"f1": "0.5"}}"#, "`f1` is no number"),
+            (r#"{"step": {"f1": [1]}}"#, "`f1` is no number"),
+        ] {
+            let error = read(line).unwrap_err();
+            assert!(error.contains(says), "{line}: {error}");
         }
     }
 
@@ -236,21 +273,21 @@ mod tests {
             (r#"{"metric": {"name": "", "value": 1}}"#, "1 to 64 bytes"),
             (r#"{"type":"failed","data":{"kind":"data","message":""}}"#, "only phase, steps"),
         ] {
-            let error = Reported::read(line.as_bytes()).unwrap_err();
+            let error = Reported::read(line.as_bytes(), &[]).unwrap_err();
             assert!(error.contains(says), "{line}: {error}");
         }
-        assert!(Reported::read(b"\xff").unwrap_err().contains("UTF-8"));
+        assert!(Reported::read(b"\xff", &[]).unwrap_err().contains("UTF-8"));
     }
 
     proptest! {
         #[test]
         fn no_line_breaks_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Reported::read(&bytes);
+            let _ = Reported::read(&bytes, &[]);
         }
 
         #[test]
         fn no_object_breaks_the_reader(key in "step|epoch|metric|phase|type|data", inner in r#"\{("(items|dur_s|name|value|epoch|train_loss)":(-?[0-9]{1,25}(\.[0-9]{1,3})?|"nan"|\[\]|null),?){0,3}\}"#) {
-            let _ = Reported::read(format!("{{\"{key}\":{inner}}}").as_bytes());
+            let _ = Reported::read(format!("{{\"{key}\":{inner}}}").as_bytes(), &[]);
         }
     }
 }

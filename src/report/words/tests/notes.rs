@@ -1,7 +1,10 @@
 //! Notes of figures.
 
 use super::check;
-use crate::event::{DeviceLack, EnergyLack, GapKind, LeftOut, Note, Num, PeakGrowth, Reason, Why};
+use crate::event::{
+    DeviceLack, EnergyLack, FigureLack, GapKind, LeftOut, Note, Num, Outlet, PeakGrowth, Reason,
+    Why,
+};
 use crate::report::words;
 use crate::units::Unit;
 
@@ -89,6 +92,52 @@ fn why_there_is_no_figure() {
         ),
     ] {
         check(&note, |note| words::note(note, Unit::One), says);
+    }
+}
+
+#[test]
+fn why_a_metric_of_one_s_own_has_no_figure() {
+    let file = || "m.json".to_owned();
+    for (why, says) in [
+        (
+            FigureLack::NoMatch { output: Outlet::Stdout },
+            "nothing in its standard output matched the pattern",
+        ),
+        (
+            FigureLack::NoMatch { output: Outlet::Stderr },
+            "nothing in its standard error matched the pattern",
+        ),
+        (
+            FigureLack::NoMatch { output: Outlet::Output },
+            "nothing in its output matched the pattern",
+        ),
+        (
+            FigureLack::NoNumber { text: "\u{1b}[31m1.2.3".to_owned() },
+            "what was found last, \"\\u{1b}[31m1.2.3\", is no number",
+        ),
+        (FigureLack::NoFile { file: file() }, "it left no m.json"),
+        (
+            FigureLack::Stale { file: file() },
+            "m.json is as it was before the run, so it is not of this one",
+        ),
+        (FigureLack::TooLarge { file: file(), most: 16 << 20 }, "m.json has more than 16.0 MiB"),
+        (
+            FigureLack::Unreadable { file: file(), why: "permission denied".to_owned() },
+            "m.json cannot be read: permission denied",
+        ),
+        (
+            FigureLack::NotJson {
+                file: file(),
+                why: "expected value at line 1 column 1".to_owned(),
+            },
+            "m.json is no JSON: expected value at line 1 column 1",
+        ),
+        (
+            FigureLack::NoSuchPath { file: file(), path: "eval.f1".to_owned() },
+            "m.json has nothing at eval.f1",
+        ),
+    ] {
+        check(&Note::Figure { why }, |note| words::note(note, Unit::One), says);
     }
 }
 
@@ -200,6 +249,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         (Note::WorkerCount, "the worker's own figure at its end"),
         (Note::LastSample, "the last sample"),
         (Note::SaidByWorker, "said by the worker"),
+        (Note::NoValue, "no value was said in this phase"),
         (Note::SaidSoFar, "the last one before the run was ended: another might have come"),
         (Note::Recorded, "recorded, not measured here"),
         (Note::NotRecorded, "the recorded table has none for this run"),
