@@ -10,11 +10,12 @@ use rustix::fs::{Access, access};
 use super::Fault;
 use super::distinct::distinct;
 use crate::config::plan::PlannedRun;
+use crate::event::CommandSpec;
 
 /// The programs of all commands among these runs can be started.
 pub(super) fn startable(runs: &[PlannedRun]) -> Result<(), Fault> {
     let commands = runs.iter().filter_map(|run| run.job.work.command());
-    let programs = distinct(commands.filter_map(|command| command.words.first()));
+    let programs = distinct(commands.flat_map(CommandSpec::commands).filter_map(<[_]>::first));
     programs.into_iter().try_for_each(|program| find(program))
 }
 

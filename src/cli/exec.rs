@@ -8,7 +8,7 @@ use std::path::Path;
 use super::args::ExecArgs;
 use super::document::Document;
 use super::exit::{ExitStatus, grid_exit};
-use super::options::{Format, ProgressMode, ReportFormat, Verbosity};
+use super::options::{Format, ReportFormat, Verbosity};
 use super::output::{self, Screen};
 use super::progress;
 use crate::app::Fault;
@@ -40,9 +40,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     };
     let (existing, request) = (args.existing(), RunRequest::new(&plan, &plan.runs, &folder));
     let request = RunRequest { existing, streams, ..request };
-    // Where the standard error is the command's while it runs, nothing else is said there.
-    let own = if streams == Streams::Logged { ProgressMode::Auto } else { ProgressMode::None };
-    let mode = args.progress.unwrap_or(own);
+    let mode = args.progress(streams == Streams::Logged);
     let (executed, elapsed_s) =
         progress::watch(mode, verbosity, screen, |progress| match args.format {
             Format::Table if !several => execute(&request, &mut progress::Summarised(progress)),
@@ -88,6 +86,7 @@ fn plan(args: &ExecArgs) -> Result<Plan, Fault> {
         names: &args.name,
         words: &args.command,
         axes: &args.axes,
+        hooks: args.hooks(),
         set: &args.set,
         metrics: &args.metric,
         constraints: &args.constraint,

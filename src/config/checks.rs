@@ -8,12 +8,12 @@ use super::axes::{Axes, Cell};
 use super::axis::Choice;
 use super::recorded::{self, RecordedModel};
 use super::resolve::Resolver;
-use super::template::CommandModel;
+use super::template::{CommandModel, Part, Placeholder, Word};
 use super::values::Values;
 use super::world::World;
-use crate::document::problems::Problems;
+use crate::document::problems::{Problems, shown};
 use crate::document::suggest;
-use crate::event::{Axis, AxisValue, ENV, MODELS};
+use crate::event::{Axis, AxisValue, ENV, MODELS, is_plain};
 use crate::units::Share;
 
 /// Reports every batch that is larger than what its data set has to train on.
@@ -116,6 +116,45 @@ pub(super) fn commands(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mu
     };
     for command in commands.iter().filter(|command| models.find(&command.name).is_some()) {
         command.check(unset, problems);
+    }
+}
+
+/// Programs that read a word as commands.
+const SHELLS: [&str; 8] = ["sh", "ash", "bash", "busybox", "dash", "fish", "ksh", "zsh"];
+
+/// The word that a shell is given as its script, `sh -c SCRIPT`.
+fn script(words: &[Word]) -> Option<&Word> {
+    let text = |word: &'_ Word| match &word[..] {
+        [Part::Text(text)] => Some(text.clone()),
+        _ => None,
+    };
+    let is_shell = |word: &Word| {
+        text(word).is_some_and(|text| SHELLS.contains(&text.rsplit('/').next().unwrap_or("")))
+    };
+    let is_flag = |word: &Word| {
+        let flags = text(word).filter(|text| !text.starts_with("--"));
+        flags.is_some_and(|text| text.strip_prefix('-').is_some_and(|flags| flags.contains('c')))
+    };
+    let after = &words[words.iter().position(is_shell)?..];
+    after.get(after.iter().position(is_flag)? + 1)
+}
+
+/// Reports values that a shell would read as more than themselves: a value is an argument, and never a command.
+pub(super) fn shells(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mut Problems) {
+    let scripts = commands.iter().flat_map(|command| command.commands()).filter_map(script);
+    for part in scripts.flatten() {
+        let Part::Placeholder(Placeholder::Axis(key), _) = part else { continue };
+        let Some(found) = axes.list.find(key) else { continue };
+        for choice in &axes.pools[found.index()].choices {
+            if choice.is_absent() || is_plain(&choice.label) {
+                continue;
+            }
+            problems.error_with(
+                choice.place.unwrap_or_default(),
+                format!("a shell would read `{}` as more than a value", shown(&choice.label)),
+                format!("make it an argument of the script: sh -c '... \"$1\"' sh {{{key}}}"),
+            );
+        }
     }
 }
 

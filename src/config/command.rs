@@ -17,7 +17,7 @@ use crate::dataset::DataError;
 use crate::document::ConfigError;
 use crate::document::problems::{GRID, Place, Problems};
 use crate::document::tree::{Entry, Node, Table, Value};
-use crate::event::{AxisDef, AxisList, CommandSpec};
+use crate::event::{AxisDef, AxisList, CommandSpec, Hooks};
 use crate::metric::{MetricId, MetricName};
 use crate::schedule::Repeats;
 use crate::units::Span;
@@ -43,6 +43,8 @@ pub struct CommandRequest<'a> {
     pub words: &'a [String],
     /// Each `--parameter-list`: an axis and its values, as `NAME=VALUES` or as two texts.
     pub axes: &'a [String],
+    /// `--setup`, `--prepare` and `--cleanup`.
+    pub hooks: Hooks<&'a str>,
     /// Each `--set`.
     pub set: &'a [String],
     /// Each `--metric`: `NAME=PATTERN`.
@@ -84,13 +86,15 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
     let mut root = said(asked, &mut problems);
     let names = names(asked.names, &words, &mut problems);
     let axes = sweep::axes(asked.axes, &mut problems);
+    let mut texts = vec![GRID];
+    let hooks = hooks(&asked.hooks, &mut texts, &mut problems);
     problems.check(Some(()))?;
     let made = names.iter().zip(&words).filter_map(|(name, words)| {
         let name = read::text("name", name, "a text").ok()?;
-        Some(Rc::new(sweep::command(name, words, &axes)))
+        Some(Rc::new(sweep::command(name, words, &hooks, &axes)))
     });
     let commands: Vec<_> = made.collect();
-    sweep::check(&axes, &commands, asked.words, GRID, &mut problems);
+    sweep::check(&axes, &commands, &texts, &mut problems);
     let repeats = asked.repeat.map_or(1, Repeats::planned);
     check_size(&axes, words.len(), repeats, &mut problems);
     problems.check(Some(()))?;
@@ -180,6 +184,21 @@ fn names(given: &[String], commands: &[&[String]], problems: &mut Problems) -> V
             nodes
         }
         Some(_) => nodes,
+    }
+}
+
+/// What is run around the commands; its texts are added to those that hold commands.
+fn hooks(asked: &Hooks<&str>, texts: &mut Vec<usize>, problems: &mut Problems) -> Hooks<String> {
+    let mut read = |flag: &str, written: &[&str]| {
+        let Some(written) = written.first() else { return Vec::new() };
+        let text = problems.add_argument(format!("{flag} {written}"));
+        texts.push(text);
+        sweep::words(flag, written, text, problems)
+    };
+    Hooks {
+        setup: read("--setup", &asked.setup),
+        prepare: read("--prepare", &asked.prepare),
+        cleanup: read("--cleanup", &asked.cleanup),
     }
 }
 

@@ -6,17 +6,17 @@ use super::read::{self, Read};
 use crate::document::tree::{Node, Value};
 
 /// The words of a command; the first is not empty.
-pub(super) fn words(node: &Node) -> Read<Vec<(&str, &Node)>> {
+pub(super) fn words<'a>(key: &str, node: &'a Node) -> Read<Vec<(&'a str, &'a Node)>> {
     let expected = "a list of texts, the program first, such as [\"python3\", \"train.py\"]";
     let words = match &node.value {
         Value::List(items) => items.iter(),
         _ => [].iter(),
     };
-    let words = words.map(|item| Ok((read::text("command", item, expected)?, item)));
+    let words = words.map(|item| Ok((read::text(key, item, expected)?, item)));
     let words = words.collect::<Read<Vec<_>>>()?;
     match words.first() {
         Some((first, _)) if !first.is_empty() => Ok(words),
-        _ => Err(read::wrong("command", expected, node)),
+        _ => Err(read::wrong(key, expected, node)),
     }
 }
 

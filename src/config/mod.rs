@@ -220,6 +220,7 @@ fn planned(
     axes.keep_in_names(swept);
     let mut cells = cells::expand(root, &mut axes, &world, problems);
     checks::commands(commands, &axes, problems);
+    checks::shells(commands, &axes, problems);
     checks::own_axes(commands, recorded, &axes, &cells, &world, problems);
     resolver.read_overrides(root, &axes, &world, problems);
     problems.check(Some(()))?;

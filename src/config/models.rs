@@ -12,7 +12,7 @@ use super::recorded;
 use super::template::{CommandModel, Part, Placeholder, Word, Written, written};
 use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
-use crate::document::tree::{Node, Table, Value};
+use crate::document::tree::{Entry, Node, Table, Value};
 use crate::event::{AxisList, MODELS};
 
 /// The command that a model of this name is, if it is one.
@@ -58,7 +58,7 @@ pub(super) fn read(
             continue;
         }
         // One with a mistake is reported; its name is known all the same.
-        let mut model = CommandModel { name, words: Vec::new(), steps: true, bare: false };
+        let mut model = CommandModel { name, ..CommandModel::default() };
         put_table(KEYS, &mut model, inner, context, problems);
         if inner.get("command").is_none() {
             let message = format!("[models.{}] has no `command`", model.name);
@@ -70,6 +70,8 @@ pub(super) fn read(
     found
 }
 
+const WORDS: &str = r#"{ "type": "array", "items": { "type": "string" }, "minItems": 1 }"#;
+
 const fn key(path: &'static str, kind: Kind<CommandModel>) -> KeyDef<CommandModel> {
     KeyDef::new(path, kind)
 }
@@ -78,24 +80,44 @@ const fn key(path: &'static str, kind: Kind<CommandModel>) -> KeyDef<CommandMode
 pub(super) static KEYS: &[KeyDef<CommandModel>] = &[
     key(
         "models.NAME.command",
-        Own(
-            "a list of texts",
-            r#"{ "type": "array", "items": { "type": "string" }, "minItems": 1 }"#,
-            |model, entry, context, problems| {
-                model.words = read_words(&entry.node, context, problems)?;
-                Ok(())
-            },
-        ),
+        Own("a list of texts", WORDS, |model, entry, context, problems| {
+            model.words = read_words(entry, context, problems)?;
+            Ok(())
+        }),
     )
     .about("the program and its arguments; the axes in braces, such as {batch_size}"),
+    key(
+        "models.NAME.setup",
+        Own("a list of texts", WORDS, |model, entry, context, problems| {
+            model.hooks.setup = read_words(entry, context, problems)?;
+            Ok(())
+        }),
+    )
+    .about("a command that is run before the first run of a cell, and not measured"),
+    key(
+        "models.NAME.prepare",
+        Own("a list of texts", WORDS, |model, entry, context, problems| {
+            model.hooks.prepare = read_words(entry, context, problems)?;
+            Ok(())
+        }),
+    )
+    .about("a command that is run before each run, and not measured"),
+    key(
+        "models.NAME.cleanup",
+        Own("a list of texts", WORDS, |model, entry, context, problems| {
+            model.hooks.cleanup = read_words(entry, context, problems)?;
+            Ok(())
+        }),
+    )
+    .about("a command that is run after the last run of a cell, however that ended"),
     key("models.NAME.steps", Flag(|model, steps, _| model.steps = steps))
         .about("whether it reports steps: then metrics of steps are waited for"),
 ];
 
-fn read_words(node: &Node, context: &Context<'_>, problems: &Problems) -> Read<Vec<Word>> {
-    let base = context.bases.of(node);
+fn read_words(entry: &Entry, context: &Context<'_>, problems: &Problems) -> Read<Vec<Word>> {
+    let base = context.bases.of(&entry.node);
     let mut all = Vec::new();
-    for (index, (text, node)) in words(node)?.iter().enumerate() {
+    for (index, (text, node)) in words(&entry.key, &entry.node)?.iter().enumerate() {
         // A brace that stands for itself is doubled wherever it is, so paths are looked for in what is left of it.
         let word = parts(text, node, context.axes, problems)?;
         all.push(match &word[..] {
@@ -121,7 +143,7 @@ fn parts(word: &str, node: &Node, axes: &AxisList, problems: &Problems) -> Read<
         return Ok(parts);
     };
     let brace = &rest[..1];
-    let message = format!("a single `{brace}` in `command`");
+    let message = format!("a single `{brace}` in a command");
     let hint = format!("write `{brace}{brace}` for one that stands for itself");
     Err(Problem::new(within(node, rest, problems), message).hint(hint))
 }

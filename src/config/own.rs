@@ -277,10 +277,14 @@ fn write_out_ranges(table: &mut Table, prefix: &str, whole: &[String], problems:
     }
 }
 
+/// The keys of a model that hold a command.
+const COMMANDS: [&str; 4] = ["command", "setup", "prepare", "cleanup"];
+
 /// What stands in braces in the words of the commands.
 pub(super) fn placeholders(root: &Table) -> Vec<Cow<'_, str>> {
     let models = root.table("models").into_iter().flat_map(|models| &models.entries);
-    let commands = models.filter_map(|model| model.node.table()?.get("command"));
+    let tables = models.filter_map(|model| model.node.table());
+    let commands = tables.flat_map(|model| COMMANDS.iter().filter_map(|key| model.get(key)));
     let words = commands.flat_map(|command| command.node.items());
     let texts = words.filter_map(|word| match &word.value {
         Value::Text(text) => Some(text),

@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::own;
-use super::template::{self, CommandModel, Part, Placeholder, Word};
+use super::template::{CommandModel, Part, Placeholder, Word};
 use crate::document::problems::{Place, Problems, shown};
 use crate::document::suggest;
 use crate::document::tree::{Entry, Node, Table, Value};
-use crate::event::{AxisValue, ENV, NO_DATA, axis};
+use crate::event::{AxisValue, ENV, Hooks, NO_DATA, axis};
 
 /// The longest name that is made of a command, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -98,14 +98,33 @@ fn number(value: &Value) -> Option<Value> {
     (told.to_string() == *text).then_some(number)
 }
 
-/// A command whose words hold these axes.
-pub(super) fn command(name: &str, words: &[String], axes: &[Entry]) -> CommandModel {
-    CommandModel {
-        name: name.to_owned(),
-        words: words.iter().map(|word| parts(word, axes)).collect(),
-        steps: true,
-        bare: true,
+/// A command whose words hold these axes, and what is run around it.
+pub(super) fn command(
+    name: &str,
+    words: &[String],
+    hooks: &Hooks<String>,
+    axes: &[Entry],
+) -> CommandModel {
+    let all = |words: &[String]| words.iter().map(|word| parts(word, axes)).collect();
+    let (name, words, hooks) = (name.to_owned(), all(words), hooks.with(all));
+    CommandModel { name, words, hooks, steps: true, bare: true }
+}
+
+/// The words of a flag's text, parted as a shell does it, though no shell sees them.
+pub(super) fn words(
+    flag: &str,
+    written: &str,
+    text: usize,
+    problems: &mut Problems,
+) -> Vec<String> {
+    let found = shlex::split(written).unwrap_or_default();
+    if found.is_empty() {
+        let place = Place { text, span: Some((flag.len() + 1, flag.len() + 1 + written.len())) };
+        let message = format!("{flag} needs a command, its quotes in pairs");
+        let hint = "a program and its arguments; what only a shell knows with sh -c '...'";
+        problems.error_with(place, message, hint);
     }
+    found
 }
 
 /// The parts of a word: `{NAME}` is an axis, `{{NAME}}` the text `{NAME}`, and every other brace itself.
@@ -141,20 +160,23 @@ fn parts(word: &str, axes: &[Entry]) -> Word {
     parts
 }
 
-/// Reports axes that no command uses, and warns of braces that hold nearly the name of one. `words`: as they are written in the text
-/// at this place.
+/// Reports axes that no command uses, and warns of braces that hold nearly the name of one. `texts`: those that the commands were
+/// written in.
 pub(super) fn check(
     axes: &[Entry],
     commands: &[Rc<CommandModel>],
-    words: &[String],
-    text: usize,
+    texts: &[usize],
     problems: &mut Problems,
 ) {
     let keys = || axes.iter().map(|axis| &*axis.key);
-    let mut near: Vec<(&str, &str)> = Vec::new();
-    for name in words.iter().flat_map(|word| template::names(word)) {
-        if !keys().any(|key| key == name) {
-            near.extend(suggest::nearest(name, keys()).map(|key| (key, name)));
+    let mut near: Vec<(&str, String, Place)> = Vec::new();
+    for text in texts {
+        let body = problems.body(*text);
+        for (at, _) in body.match_indices('{') {
+            let name = body[at + 1..].split('}').next().unwrap_or("");
+            let key = suggest::nearest(name, keys()).filter(|_| !keys().any(|key| key == name));
+            let place = Place { text: *text, span: Some((at, at + name.len() + 2)) };
+            near.extend(key.map(|key| (key, name.to_owned(), place)));
         }
     }
     for axis in axes.iter().filter(|axis| !axis.key.starts_with(ENV)) {
@@ -164,17 +186,17 @@ pub(super) fn check(
         }
         let message =
             format!("nothing uses the axis `{key}`: there is no {{{key}}} in the command");
-        let hint = match near.iter().find(|(meant, _)| meant == key) {
-            Some((_, name)) => format!("did you mean {{{key}}} where the command has {{{name}}}?"),
+        let hint = match near.iter().find(|(meant, ..)| meant == key) {
+            Some((_, name, _)) => {
+                format!("did you mean {{{key}}} where the command has {{{name}}}?")
+            }
             None => format!("write {{{key}}} where its value belongs, or leave it out"),
         };
         problems.error_with(axis.key_place, message, hint);
     }
-    for (key, name) in near {
-        let at = problems.body(text).find(&format!("{{{name}}}"));
-        let span = at.map(|at| (at, at + name.len() + 2));
+    for (key, name, place) in near {
         let message = format!("{{{name}}} names no axis and stays as it is: is {{{key}}} meant?");
-        problems.warn(Place { text, span }, message);
+        problems.warn(place, message);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command of a model, with the settings of a cell still to be filled in.
 
 use crate::document::problems::{Place, Problems};
-use crate::event::{AxisList, AxisValue, CommandSpec, JobSpec, axis};
+use crate::event::{AxisList, AxisValue, CommandSpec, Hooks, JobSpec, axis};
 
 type Fact = (&'static str, fn(&JobSpec) -> String);
 
@@ -103,9 +103,18 @@ pub(super) type Word = Vec<Part>;
 pub(super) struct CommandModel {
     pub(super) name: String,
     pub(super) words: Vec<Word>,
+    /// What is run around it.
+    pub(super) hooks: Hooks<Word>,
     pub(super) steps: bool,
     /// See [`CommandSpec::bare`].
     pub(super) bare: bool,
+}
+
+impl Default for CommandModel {
+    fn default() -> Self {
+        let (name, words, hooks) = (String::new(), Vec::new(), Hooks::default());
+        Self { name, words, hooks, steps: true, bare: false }
+    }
 }
 
 impl CommandModel {
@@ -126,24 +135,33 @@ impl CommandModel {
             Part::Placeholder(Placeholder::Fact(fact), _) => FACTS[*fact].0 == EPOCHS,
             _ => false,
         };
-        let words = self.words.iter().filter(|word| !word.iter().any(is_unset));
+        let told = |words: &[Word]| {
+            let words = words.iter().filter(|word| !word.iter().any(is_unset));
+            words.map(|word| word.iter().map(part).collect()).collect()
+        };
         CommandSpec {
-            words: words.map(|word| word.iter().map(part).collect()).collect(),
+            words: told(&self.words),
+            hooks: self.hooks.with(told),
             steps: self.steps,
             epochs: self.words.iter().flatten().any(is_epochs),
             bare: self.bare,
         }
     }
 
+    /// The words of the command and of each that is run around it.
+    pub(super) fn commands(&self) -> impl Iterator<Item = &[Word]> {
+        std::iter::once(&*self.words).chain(self.hooks.all())
+    }
+
     /// Whether its words name this axis.
     pub(super) fn names(&self, key: &str) -> bool {
         let of = |part: &Part| matches!(part, Part::Placeholder(Placeholder::Axis(axis), _) if axis == key);
-        self.words.iter().flatten().any(of)
+        self.commands().flatten().flatten().any(of)
     }
 
     /// Reports the axes in its words that have no value in a grid where they are left to the model.
     pub(super) fn check(&self, is_unset: impl Fn(&str) -> bool, problems: &mut Problems) {
-        for part in self.words.iter().flatten() {
+        for part in self.commands().flatten().flatten() {
             if let Part::Placeholder(Placeholder::Axis(key), place) = part
                 && is_unset(key)
             {

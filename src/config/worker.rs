@@ -50,7 +50,7 @@ pub(super) fn check(settings: &Settings, root: &Table, problems: &mut Problems) 
 
 /// `command`: a program of the user's.
 pub(super) fn command(node: &Node, bases: &Bases) -> Read<WorkerProgram> {
-    let (words, base) = (words(node)?, bases.of(node));
+    let (words, base) = (words("command", node)?, bases.of(node));
     let args = words[1..].iter();
     Ok(WorkerProgram::Command {
         program: command_words::program(words[0].0, base).into(),

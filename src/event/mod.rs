@@ -5,6 +5,7 @@
 
 pub mod axis;
 pub mod bounds;
+mod command;
 pub mod constraint;
 mod declared;
 pub mod end;
@@ -30,6 +31,7 @@ pub mod work;
 pub mod worker;
 
 pub use axis::{AXES, Axis, AxisDef, AxisKind, AxisList, COLUMNS, NO_DATA, OwnKind, Range};
+pub use command::{CommandSpec, Hooks, is_plain, typed};
 pub use constraint::{Constraint, Evidence, Finding, Op, Ruling, Shortage, Weights};
 pub use declared::{DeclaredMetric, FigureLack, Outlet, ReadFrom};
 pub use end::{Age, Cut, StopReason};
@@ -59,7 +61,7 @@ pub use stop::{
     StageEnd, StageLeft, StopDetail, StopRecord,
 };
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
-pub use work::{CommandSpec, RecordedSpec, Work};
+pub use work::{RecordedSpec, Work};
 pub use worker::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES,
     EpochReport, Finished, FoundRate, Hello, LONGEST_NAME, MOST_FIGURES, Num, PARAMETERS, Phase,

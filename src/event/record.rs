@@ -105,6 +105,12 @@ impl RunVerdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
+    /// What was to be done before the runs of its cell failed.
+    Setup,
+    /// What was to be done before each run failed.
+    Prepare,
+    /// What was to be done after the last run of its cell failed.
+    Cleanup,
     /// The worker could not be started.
     Spawn,
     /// It said so itself.
@@ -122,6 +128,9 @@ pub enum FailureKind {
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Setup => "setup failed",
+            Self::Prepare => "prepare failed",
+            Self::Cleanup => "cleanup failed",
             Self::Spawn => "not started",
             Self::Reported => "gave up",
             Self::Crashed => "crashed",

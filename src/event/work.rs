@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::command::CommandSpec;
+
 /// What does a job, with what is only said of each kind.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "work", rename_all = "lowercase")]
@@ -62,36 +64,6 @@ impl Work {
     /// Whether it is a command, which is told nothing and need not say anything.
     pub const fn is_command(&self) -> bool {
         self.command().is_some()
-    }
-}
-
-/// Any command, which speaks no protocol but may write lines to the path in `$PERFTUNE_EVENTS`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommandSpec {
-    /// The program and its arguments, the settings of the cell put in.
-    pub words: Vec<String>,
-    /// Whether it may report steps: then metrics of steps are waited for.
-    pub steps: bool,
-    /// Whether it was told how many epochs to train: else nobody knows how long it goes on.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub epochs: bool,
-    /// Whether it is no cell of a grid file: it was told nothing but the axes of the user's own, so the job holds no other settings.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub bare: bool,
-}
-
-impl CommandSpec {
-    /// As it could be typed into a shell.
-    pub fn shown(&self) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-        let word = |word: &String| {
-            if word.chars().all(plain) && !word.is_empty() {
-                word.clone()
-            } else {
-                format!("'{}'", word.replace('\'', "'\\''"))
-            }
-        };
-        self.words.iter().map(word).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -259,6 +259,7 @@ mod tests {
             steps: false,
             epochs: false,
             bare: false,
+            ..CommandSpec::default()
         };
         record.job.work = Work::Command { spec };
         let trained = |record: &RunRecord| {

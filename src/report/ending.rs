@@ -3,14 +3,23 @@
 use super::{one_line, words};
 use crate::event::{Failure, FailureKind, Feasibility, RunRecord, RunStatus};
 
-/// A failure on one line: `killed in train: out of memory`.
+/// A failure on one line: `killed in train: out of memory; it said last: bad_alloc`.
 pub fn failure_text(failure: &Failure) -> String {
+    /// Characters of the last line that are told.
+    const LONGEST: usize = 200;
     let place = failure.phase.as_ref().map(|phase| format!(" in {phase}")).unwrap_or_default();
     let message = one_line(&failure.message);
+    let mut lines = failure.stderr_tail.lines().rev().map(one_line);
+    let last = lines.find(|line| !line.is_empty() && !message.contains(line));
+    let said = last.map_or_else(String::new, |line| {
+        let end = line.char_indices().nth(LONGEST).map_or(line.len(), |(end, _)| end);
+        let dots = if end < line.len() { "..." } else { "" };
+        format!("; it said last: {}{dots}", &line[..end])
+    });
     if message.is_empty() {
-        format!("{}{place}", failure.kind)
+        format!("{}{place}{said}", failure.kind)
     } else {
-        format!("{}{place}: {message}", failure.kind)
+        format!("{}{place}: {message}{said}", failure.kind)
     }
 }
 
@@ -24,6 +33,8 @@ pub(super) fn word(record: &RunRecord) -> String {
     match (record.status, record.failure.as_ref().map(|failure| failure.kind)) {
         (RunStatus::Failed, None) => "failed".to_owned(),
         // `Display` says "not started" and "protocol error": too wide for the column.
+        (RunStatus::Failed, Some(FailureKind::Setup)) => "setup".to_owned(),
+        (RunStatus::Failed, Some(FailureKind::Prepare)) => "prepare".to_owned(),
         (RunStatus::Failed, Some(FailureKind::Spawn)) => "no start".to_owned(),
         (RunStatus::Failed, Some(FailureKind::Protocol)) => "protocol".to_owned(),
         (RunStatus::Failed, Some(kind)) => kind.to_string(),

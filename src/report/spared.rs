@@ -73,8 +73,13 @@ mod tests {
         let mut untaught = before.clone();
         untaught.job.train.epochs = 0;
         let mut command = before.clone();
-        let spec =
-            CommandSpec { words: vec!["prog".to_owned()], steps: true, epochs: false, bare: false };
+        let spec = CommandSpec {
+            words: vec!["prog".to_owned()],
+            steps: true,
+            epochs: false,
+            bare: false,
+            ..CommandSpec::default()
+        };
         command.job.work = Work::Command { spec };
         for (records, says) in [
             (vec![completed()], None),

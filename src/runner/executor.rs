@@ -1,7 +1,6 @@
 //! Carries out what the [`Dispatcher`] decides: owns the child, its threads, the sampler and the timers. No decisions.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -20,47 +19,24 @@ use super::child::{self, Confinement, Worker};
 use super::command::{EventPipe, EventReader};
 use super::dispatcher::Dispatcher;
 use super::group::{GroupError, Groups, RunGroup};
+use super::hooks::{Cells, Hindrance};
 use super::inbox::{self, Receiver, Sender};
+use super::interrupts::Interrupts;
 use super::memory::MemoryWatch;
 use super::recorded::{VirtualTime, look_up};
 use super::threads::Threads;
 use super::{RunSpec, Sink, SinkError};
 use crate::metric::MetricId;
 
-/// How the user's Ctrl-C reaches the run in flight.
-#[derive(Debug, Clone, Default)]
-pub struct Interrupts(Arc<Mutex<InterruptState>>);
-
-#[derive(Debug, Default)]
-struct InterruptState {
-    count: u32,
-    run: Option<Sender>,
-}
-
-impl Interrupts {
-    /// The user wants it to end; may be called from any thread, again and again.
-    pub fn raise(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.count += 1;
-        if let Some(run) = &state.run {
-            // The run may have ended this moment.
-            let _ = run.send(Input::Interrupt);
-        }
-    }
-
-    /// Whether the user has said so.
-    pub fn raised(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).count > 0
-    }
-
-    /// From now on this run hears of it; at once, where the user was quicker than its worker could be started.
-    fn attach(&self, run: Option<Sender>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(run) = run.as_ref().filter(|_| state.count > 0) {
-            let _ = run.send(Input::Interrupt);
-        }
-        state.run = run;
-    }
+/// What is to be heeded while runs are made.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// When to end.
+    pub interrupts: &'a Interrupts,
+    /// What is run around the runs of each cell.
+    pub cells: &'a mut Cells,
+    /// No other runs of these cells will follow.
+    pub last: bool,
 }
 
 /// Runs every spec in order, each in a process of its own, unless a table answers. Ends early when the user interrupts, the
@@ -68,17 +44,23 @@ impl Interrupts {
 pub fn execute(
     specs: &[RunSpec],
     sampler: &Sampler,
-    interrupts: &Interrupts,
+    order: Order<'_>,
     time: &mut VirtualTime,
     sink: &mut Sink<'_>,
 ) -> Result<(), SinkError> {
     child::adopt_orphans();
     let base = specs.iter().find_map(|spec| spec.group.as_ref());
     let groups = base.map(Groups::open);
-    for spec in specs {
+    let Order { interrupts, cells, last } = order;
+    for (at, spec) in specs.iter().enumerate() {
         if interrupts.raised() || time.over {
             break;
         }
+        let entered = match cells.enter(spec) {
+            Ok(()) => Ok(()),
+            Err(Hindrance::Failed(failure)) => Err(failure),
+            Err(Hindrance::Interrupted) => break,
+        };
         let execution = Execution {
             spec,
             groups: groups.as_ref(),
@@ -89,7 +71,10 @@ pub fn execute(
             clock: MonotonicClock,
             began_ns: 0,
         };
-        execution.run(interrupts, time)?;
+        execution.run(entered, interrupts, time)?;
+        if last {
+            cells.leave_after(spec, &specs[at + 1..]);
+        }
     }
     Ok(())
 }
@@ -108,21 +93,27 @@ struct Execution<'a, 'b> {
 }
 
 impl Execution<'_, '_> {
-    fn run(mut self, interrupts: &Interrupts, time: &mut VirtualTime) -> Result<(), SinkError> {
+    /// Makes the run, or tells of it why it cannot be made.
+    fn run(
+        mut self,
+        entered: Result<(), Failure>,
+        interrupts: &Interrupts,
+        time: &mut VirtualTime,
+    ) -> Result<(), SinkError> {
         let started_ns = self.clock.now_ns();
         let job = Box::new((*self.spec.job).clone());
         self.emit(RunEventKind::Started { job, t_ns: started_ns });
         let record = match &self.spec.answer {
             Some(answer) => look_up(self.spec, answer, time),
-            None => self.measure(interrupts),
+            None => self.measure(entered, interrupts),
         };
         self.emit(RunEventKind::Ended(Box::new(record)));
         self.sink_error.map_or(Ok(()), Err)
     }
 
-    fn measure(&mut self, interrupts: &Interrupts) -> RunRecord {
-        match self.start() {
-            Err(why) => not_started(self.spec, why),
+    fn measure(&mut self, entered: Result<(), Failure>, interrupts: &Interrupts) -> RunRecord {
+        match entered.and_then(|()| self.start().map_err(unspawned)) {
+            Err(failure) => not_made(self.spec, failure),
             Ok((worker, pipes, event_pipe)) => {
                 let (sender, receiver) = inbox::channel();
                 interrupts.attach(Some(sender.clone()));
@@ -333,6 +324,21 @@ fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
 }
 
 fn not_started(spec: &RunSpec, message: String) -> RunRecord {
+    not_made(spec, unspawned(message))
+}
+
+fn unspawned(message: String) -> Failure {
+    Failure {
+        kind: FailureKind::Spawn,
+        message,
+        phase: None,
+        exit_code: None,
+        signal: None,
+        stderr_tail: String::new(),
+    }
+}
+
+fn not_made(spec: &RunSpec, failure: Failure) -> RunRecord {
     RunRecord {
         run: spec.run.clone(),
         cell: spec.cell.clone(),
@@ -341,7 +347,7 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
         status: RunStatus::Failed,
         stop: StopRecord {
             reason: StopReason::Failed,
-            detail: StopDetail::Failed { message: message.clone() },
+            detail: StopDetail::Failed { message: failure.message.clone() },
         },
         wall_s: 0.0,
         epochs: 0,
@@ -350,14 +356,7 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
         left_out: Vec::new(),
         warnings: Vec::new(),
         facts: BTreeMap::new(),
-        failure: Some(Failure {
-            kind: FailureKind::Spawn,
-            message,
-            phase: None,
-            exit_code: None,
-            signal: None,
-            stderr_tail: String::new(),
-        }),
+        failure: Some(failure),
         verdict: (!spec.stop.constraints.is_empty()).then(|| RunVerdict {
             verdict: Feasibility::Undecided,
             findings: vec![Finding::of_run(Ruling::Open, Evidence::NotStarted)],
@@ -366,24 +365,5 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
         saved_s_at_least: None,
         interference: None,
         pairing: spec.pairing.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interrupt_while_a_worker_is_being_started_is_not_lost() {
-        let interrupts = Interrupts::default();
-        let (sender, receiver) = inbox::channel();
-        interrupts.raise();
-        interrupts.attach(Some(sender));
-        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [Input::Interrupt]);
-        interrupts.raise();
-        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [Input::Interrupt]);
-        interrupts.attach(None);
-        interrupts.raise();
-        assert_eq!(receiver.try_iter().count(), 0);
     }
 }

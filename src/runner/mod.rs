@@ -13,7 +13,9 @@ pub mod executor;
 #[cfg(test)]
 mod fixtures;
 mod group;
+mod hooks;
 mod inbox;
+mod interrupts;
 mod lines;
 mod memory;
 mod phase_order;
@@ -33,7 +35,9 @@ use crate::event::{JobSpec, Limits, Pairing, RunEvent};
 use crate::recorded::Answer;
 use crate::sampler::{Capacity, GroupBase};
 
-pub use executor::{Interrupts, execute};
+pub use executor::{Order, execute};
+pub use hooks::Cells;
+pub use interrupts::Interrupts;
 pub use recorded::VirtualTime;
 
 /// One run, ready to start.

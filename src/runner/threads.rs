@@ -113,7 +113,12 @@ impl Threads {
     }
 }
 
-fn wait(pid: Pid, ended_ns: Arc<AtomicU64>, inputs: Sender) -> io::Result<JoinHandle<()>> {
+/// Tells when the process has ended, and keeps the time of it.
+pub(super) fn wait(
+    pid: Pid,
+    ended_ns: Arc<AtomicU64>,
+    inputs: Sender,
+) -> io::Result<JoinHandle<()>> {
     spawn("waiter", move || {
         let exit = child::wait_without_reaping(pid).unwrap_or(Exit::Signal(9));
         ended_ns.store(MonotonicClock.now_ns(), Ordering::SeqCst);

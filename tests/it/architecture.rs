@@ -90,6 +90,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("flate2", &["dataset"]),
     ("sha2", &["dataset", "event", "recorded"]),
     ("regex", &["event"]),
+    ("shlex", &["config"]),
 ];
 
 /// A file that is longer tells more than one story.

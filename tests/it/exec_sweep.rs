@@ -194,3 +194,161 @@ fn the_help_says_how_axes_are_written() {
     let help = Perftune::new().args(["exec", "--help"]).run();
     assert!(help.contains("-L, --parameter-list <NAME=VALUE,...>"), "{help}");
 }
+
+/// What was done, in order.
+fn done(lab: &Lab) -> Vec<String> {
+    fs::read_to_string(lab.path("done")).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// A command that writes down that it was run, and how it ends.
+fn note(what: &str, code: &str) -> String {
+    format!("sh -c 'echo {what} $1 >> done; echo no-$1; exit {code}' sh {{n}}")
+}
+
+#[test]
+fn what_comes_around_the_runs_is_done_once_a_cell_or_before_each_run() {
+    let lab = lab();
+    let [setup, prepare, cleanup] = ["setup", "prepare", "cleanup"].map(|what| note(what, "0"));
+    let hooks = ["--setup", &setup, "--prepare", &prepare, "--cleanup", &cleanup];
+    let args = exec(
+        &[&["-L", "n=1,2", "--repeat", "2"], &hooks[..]].concat(),
+        &["sh", "-c", "echo run $0 >> done", "{n}"],
+    );
+    let shown = lab.call(&args).exits(0);
+    let done = done(&lab);
+    let of = |n: &str| -> Vec<&str> {
+        let own = done.iter().filter(|line| line.ends_with(n));
+        own.map(|line| line.split(' ').next().unwrap()).collect()
+    };
+    let whole = ["setup", "prepare", "run", "prepare", "run", "cleanup"];
+    assert_eq!((of("1"), of("2")), (whole.to_vec(), whole.to_vec()), "{done:?}");
+    assert!(!shown.stdout.contains("no-"), "{shown:?}");
+    assert!(lab.figure("sh-n_1", "run", "command.time").unwrap() > 0.0);
+}
+
+#[test]
+fn a_setup_that_fails_ends_its_cell_alone_and_says_why() {
+    for (flag, kind) in [("--setup", "setup"), ("--prepare", "prepare")] {
+        let lab = lab();
+        let (fails, cleanup) = (note(kind, "$(($1 - 1))"), note("cleanup", "0"));
+        let flags = ["-L", "n=1,4", "--repeat", "2", flag, &fails, "--cleanup", &cleanup];
+        let args = exec(&flags, &["sh", "-c", "echo run $0 >> done", "{n}"]);
+        let shown = lab.call(&args).exits(3);
+        let row = lab.report("sh-n_4");
+        assert_eq!(row["status"], "failed");
+        let said = "exit $(($1 - 1))' sh 4` exited with code 3; it said last: no-4";
+        assert!(row["failure"].starts_with(&format!("{kind} failed: `sh -c ")), "{row:?}");
+        assert!(row["failure"].ends_with(said), "{row:?}");
+        assert!(shown.stdout.contains(&format!("1 completed, 1 {kind}")), "{}", shown.stdout);
+        let failure = &lab.record("sh-n_4-r2")["failure"];
+        assert_eq!((&failure["kind"], &failure["exit_code"]), (&kind.into(), &3.into()));
+        let done = done(&lab);
+        let count = |line: &str| done.iter().filter(|other| *other == line).count();
+        assert_eq!(
+            [count("run 1"), count("run 4"), count(&format!("{kind} 4"))],
+            [2, 0, 1],
+            "{done:?}"
+        );
+        assert_eq!([count("cleanup 1"), count("cleanup 4")], [1, 1], "{done:?}");
+    }
+}
+
+#[test]
+fn a_cleanup_that_fails_is_a_warning() {
+    let lab = lab();
+    let cleanup = note("cleanup", "7");
+    let args = exec(
+        &["-L", "n=1", "--cleanup", &cleanup, "--repeat", "1"],
+        &["sh", "-c", "exit $0", "{n}"],
+    );
+    let shown = lab.call(&args).exits(3);
+    let says = "warning: cleanup failed: sh-n_1: `sh -c";
+    assert!(
+        shown.stderr.contains(says) && shown.stderr.contains("it said last: no-1"),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn what_comes_around_the_runs_ends_in_time_and_with_ctrl_c_and_is_cleaned_up() {
+    let lab = lab();
+    let ready = lab.path("ready");
+    assert!(Process::new("mkfifo").arg(&ready).status().unwrap().success());
+    let cleanup = note("cleanup", "0");
+    let setup = "sh -c 'sleep 1000 & echo $! > child; test $1 = 1 || exec sleep 1000; echo $$ > ready; wait' sh {n}";
+    let flags = ["--fresh", "--repeat", "1", "--setup", setup, "--cleanup", &cleanup];
+    let exec = |more: &[&'static str]| exec(&[&flags[..], more].concat(), &["echo", "{n}"]);
+    let shown = lab.call(&exec(&["-L", "n=2", "--timeout", "300ms"])).exits(3);
+    assert!(shown.stdout.contains("took longer than 300 ms"), "{}", shown.stdout);
+    let child = || Watched::new(fs::read_to_string(lab.path("child")).unwrap().trim());
+    assert!(child().ends());
+    assert_eq!(done(&lab), ["cleanup 2"]);
+
+    let running = Running::new(lab.perftune(&exec(&["-L", "n=1"])));
+    let pid = fs::read_to_string(&ready).unwrap();
+    let (setup, child) = (Watched::new(pid.trim()), child());
+    assert!(setup.lives() && child.lives());
+    running.signal(Signal::INT);
+    assert!(setup.ends() && child.ends());
+    assert_eq!(running.end().code, Some(130));
+    assert_eq!(done(&lab), ["cleanup 2", "cleanup 1"]);
+}
+
+#[test]
+fn no_value_reaches_a_shell_as_more_than_a_value() {
+    let lab = lab();
+    let see = |flags: &[&str], command: &[&str]| {
+        let args = exec(flags, command);
+        format!("$ perftune {}\n{}\n", args.join(" "), lab.call(&args).exits(2).stderr)
+    };
+    let shown = [
+        see(&["-L", "x=a b,c"], &["bash", "-ec", "echo {x}"]),
+        see(&["-L", "x=$(touch owned)", "--prepare", "sh -c 'rm -f {x}'"], &["echo", "{x}"]),
+        see(&["--setup", "sh -c 'sync"], &["true"]),
+        see(&["--cleanup", " "], &["true"]),
+        see(&["--prepare", "no-such-program {x}", "-L", "x=1"], &["echo", "{x}"]),
+    ];
+    insta::assert_snapshot!("exec_shells", shown.concat());
+    assert_eq!(lab.files(), ["grid.toml"]);
+    let plain = ["-L", "x=1,b-2", "--repeat", "1", "--prepare", "sh -c 'echo {x} >> told'"];
+    lab.call(&exec(&plain, &["sh", "-c", "echo {x} >> told"])).exits(0);
+    assert_eq!(told(&lab, "told"), ["1", "1", "b-2", "b-2"]);
+}
+
+#[test]
+fn a_command_of_a_grid_file_has_the_same_keys() {
+    let lab = Lab::new(
+        r#"name = "t"
+repeat = 2
+[models.mine]
+command = ["sh", "-c", "echo run $0 >> done", "{n}"]
+setup = ["sh", "note.sh", "setup", "{n}"]
+prepare = ["sh", "note.sh", "prepare", "{n}"]
+cleanup = ["sh", "note.sh", "cleanup", "{n}"]
+steps = false
+[grid]
+model = "mine"
+dataset = "none"
+n = [1, 2]
+"#,
+    );
+    fs::write(lab.path("note.sh"), "echo $1 $2 >> done\n").unwrap();
+    lab.run(&[]).exits(0);
+    assert_eq!(
+        told(&lab, "done"),
+        [
+            "cleanup 1",
+            "cleanup 2",
+            "prepare 1",
+            "prepare 1",
+            "prepare 2",
+            "prepare 2",
+            "run 1",
+            "run 1",
+            "run 2",
+            "run 2",
+            "setup 1",
+            "setup 2"
+        ]
+    );
+}

@@ -25,9 +25,10 @@ use self::deadline::Deadline;
 use self::folder::{ActiveFolder, SessionFacts};
 use super::{Fault, Observer};
 use crate::event::{Cut, RunEvent, RunEventKind, RunRecord, RunStatus};
-use crate::runner::{self, Interrupts, RunSpec, VirtualTime};
+use crate::report::ending::failure_text;
+use crate::runner::{self, Cells, Interrupts, Order, RunSpec, VirtualTime};
 use crate::sampler::{Machine, Sampler};
-use crate::schedule::Rounds;
+use crate::schedule::{Repeats, Rounds};
 
 /// The runs of some folders, made in one order.
 pub struct Session<'a> {
@@ -35,6 +36,8 @@ pub struct Session<'a> {
     sampler: &'a Sampler,
     observer: &'a mut dyn Observer,
     interrupts: Interrupts,
+    /// What is run around the runs of each.
+    cells: Cells,
     deadline: Option<Deadline>,
     time: VirtualTime,
     /// Runs that were started.
@@ -60,8 +63,8 @@ impl<'a> Session<'a> {
         say_once(&warnings, observer);
         let interrupts = Interrupts::default();
         observer.begin(&interrupts)?;
-        let time = VirtualTime::default();
-        Ok(Self { folders, sampler, observer, interrupts, deadline: None, time, made: 0 })
+        let (cells, time) = (Cells::new(interrupts.clone()), VirtualTime::default());
+        Ok(Self { folders, sampler, observer, interrupts, cells, deadline: None, time, made: 0 })
     }
 
     /// From now on it has so many seconds, by the clock and by what is looked up; the run that is in flight then is ended.
@@ -75,17 +78,32 @@ impl<'a> Session<'a> {
     fn visit(&mut self, rounds: &Rounds) -> Result<(), Fault> {
         while !self.interrupted() {
             let specs = self.folders[0].next(rounds)?;
+            self.leave(|cell| specs.iter().any(|spec| spec.cell == cell.cell));
             if specs.is_empty() {
                 break;
             }
             self.observer.expect(self.made + specs.len());
-            self.work(specs.into_iter().map(|spec| (0, spec)).collect())?;
+            let last = matches!(rounds.repeats, Repeats::Fixed(_));
+            self.make(specs.into_iter().map(|spec| (0, spec)).collect(), last)?;
         }
         Ok(())
     }
 
     /// Makes these runs one after the other; each goes to the folder of this place.
     pub fn work(&mut self, queue: Vec<(usize, RunSpec)>) -> Result<(), Fault> {
+        self.make(queue, false)
+    }
+
+    /// Cleans up the cells of which no run follows, and says what could not be.
+    fn leave(&mut self, follows: impl Fn(&RunSpec) -> bool) {
+        self.cells.leave(follows);
+        for failure in self.cells.failures() {
+            self.observer.warn(&failure_text(&failure));
+        }
+    }
+
+    /// The same; `last`: no other runs of these cells will follow.
+    fn make(&mut self, queue: Vec<(usize, RunSpec)>, last: bool) -> Result<(), Fault> {
         let (places, mut specs): (Vec<_>, Vec<_>) = queue.into_iter().unzip();
         let before = self.made;
         for (index, spec) in specs.iter_mut().enumerate() {
@@ -104,8 +122,8 @@ impl<'a> Session<'a> {
             }
             Ok(())
         };
-        let (interrupts, time) = (&self.interrupts, &mut self.time);
-        runner::execute(&specs, self.sampler, interrupts, time, &mut both).map_err(|error| {
+        let order = Order { interrupts: &self.interrupts, cells: &mut self.cells, last };
+        runner::execute(&specs, self.sampler, order, &mut self.time, &mut both).map_err(|error| {
             Fault::new(format!("{error}; the run in flight was ended")).hint(
                 "what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest",
             )
@@ -130,8 +148,9 @@ impl<'a> Session<'a> {
     }
 
     /// What became of each folder's request.
-    pub fn end(self) -> Result<Vec<Executed>, Fault> {
+    pub fn end(mut self) -> Result<Vec<Executed>, Fault> {
         let cut = self.cut();
+        self.leave(|_| false);
         let ended: Result<Vec<_>, _> =
             self.folders.into_iter().map(|folder| folder.end(cut)).collect();
         let (executed, warnings): (Vec<_>, Vec<_>) = ended?.into_iter().unzip();

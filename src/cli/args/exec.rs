@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 
 use super::{existing, verbosity};
 use crate::cli::options::{Format, ProgressMode, Verbosity, assignment};
+use crate::event::Hooks;
 use crate::schedule::Repeats;
 use crate::store::Existing;
 use crate::units::Span;
@@ -48,6 +49,19 @@ pub struct ExecArgs {
     /// combinations are run, in rounds
     #[arg(short = 'L', long = "parameter-list", value_name = "NAME=VALUE,...", num_args = 1..=2)]
     pub axes: Vec<String>,
+
+    /// Run this before the first run of each cell; as --prepare and --cleanup it is
+    /// no part of what is measured, may hold {NAME} of an axis, and no shell reads it
+    #[arg(long, value_name = "CMD")]
+    pub setup: Option<String>,
+
+    /// Run this before each run, such as 'sync' or 'rm -rf out'
+    #[arg(long, value_name = "CMD")]
+    pub prepare: Option<String>,
+
+    /// Run this after the last run of each cell, however that ended
+    #[arg(long, value_name = "CMD")]
+    pub cleanup: Option<String>,
 
     /// What it is called [default: the program and its first argument]
     #[arg(long, value_name = "NAME")]
@@ -128,6 +142,18 @@ impl ExecArgs {
     /// What becomes of what is in the results folder.
     pub const fn existing(&self) -> Existing {
         existing(self.resume, self.fresh)
+    }
+
+    /// What is run around the runs of a cell.
+    pub fn hooks(&self) -> Hooks<&str> {
+        let [setup, prepare, cleanup] = [&self.setup, &self.prepare, &self.cleanup]
+            .map(|text| text.iter().map(String::as_str).collect());
+        Hooks { setup, prepare, cleanup }
+    }
+
+    /// How progress is shown; `free`: the standard error is not the command's while it runs.
+    pub fn progress(&self, free: bool) -> ProgressMode {
+        self.progress.unwrap_or(if free { ProgressMode::Auto } else { ProgressMode::None })
     }
 
     /// How much is said.

@@ -33,8 +33,13 @@ fn halves(works_s: u64) -> Vec<Message> {
 }
 
 fn of_command() -> RunContext {
-    let spec =
-        CommandSpec { words: vec!["true".to_owned()], steps: true, epochs: false, bare: true };
+    let spec = CommandSpec {
+        words: vec!["true".to_owned()],
+        steps: true,
+        epochs: false,
+        bare: true,
+        ..CommandSpec::default()
+    };
     RunContext { work: Work::Command { spec }, epochs: 0, ..context() }
 }
 

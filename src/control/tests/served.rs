@@ -142,8 +142,13 @@ fn a_run_without_serving_has_none() {
 
 #[test]
 fn a_command_is_known_at_its_end_and_not_after_a_training() {
-    let spec =
-        CommandSpec { words: vec!["true".to_owned()], steps: true, epochs: false, bare: true };
+    let spec = CommandSpec {
+        words: vec!["true".to_owned()],
+        steps: true,
+        epochs: false,
+        bare: true,
+        ..CommandSpec::default()
+    };
     let command = RunContext { work: Work::Command { spec }, epochs: 0, ..context() };
     let serves = (Phase::Serve(1), 5.0);
     let trains = (Phase::Train, 5.0);

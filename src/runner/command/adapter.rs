@@ -394,6 +394,7 @@ mod tests {
                 steps: true,
                 epochs: false,
                 bare: false,
+                ..CommandSpec::default()
             },
         };
         job
