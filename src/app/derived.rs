@@ -4,12 +4,14 @@
 //! `perftune report` writes the same bytes again.
 
 use super::Fault;
+use super::fastest::fastest;
 use super::front::front;
 use super::page::page;
 use super::shadow::Shadow;
 use super::summary::{Asked, summaries};
 use crate::event::{Objective, RunRecord};
 use crate::report::csv::{metrics_csv, report_csv, summary_csv};
+use crate::report::fastest::Fastest;
 use crate::report::front::FrontReport;
 use crate::report::summary::{SummaryRow, summary_metrics_csv};
 use crate::store::Results;
@@ -20,6 +22,8 @@ pub struct Derived {
     pub summary: Vec<SummaryRow>,
     /// The front of the cells, where there are objectives.
     pub front: Option<FrontReport>,
+    /// Which of several commands is the fastest.
+    pub fastest: Vec<Fastest>,
     /// `report.html`.
     pub page: Vec<u8>,
 }
@@ -35,7 +39,7 @@ impl Derived {
         let summary = summaries(records, &Asked::of(manifest.as_ref()));
         let front = front(manifest.as_ref(), records, &summary, objectives);
         let page = page(results, manifest.as_ref(), records, &summary, front.as_ref())?;
-        Ok(Self { summary, front, page })
+        Ok(Self { summary, front, fastest: fastest(records), page })
     }
 
     /// Writes the files that speak of all runs together; a shadow of earlier runs does not outlive them.

@@ -14,6 +14,7 @@ pub mod derived;
 mod distinct;
 pub mod doctor;
 pub mod environment;
+mod fastest;
 pub mod fault;
 pub mod folders;
 pub mod front;

@@ -52,6 +52,7 @@ impl Document<'_> {
             ReportFormat::Json => {
                 let extras = json::Extras {
                     summary: &self.derived.summary,
+                    fastest: &self.derived.fastest,
                     front: self.closing.front,
                     shadow: self.shadow.map(|shadow| &shadow.report),
                 };

@@ -23,8 +23,7 @@ use crate::report::command;
 /// Runs the command, or the cells that its axes make of it.
 pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let plan = plan(args)?;
-    let verbosity = args.verbosity();
-    if verbosity != Verbosity::Quiet {
+    if args.verbosity() != Verbosity::Quiet {
         screen.warn(&plan.warnings);
     }
     if args.strict && plan.runs.iter().all(|run| run.stop.constraints.is_empty()) {
@@ -42,7 +41,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let request = RunRequest { existing, streams, ..request };
     let mode = args.progress(streams == Streams::Logged);
     let (executed, elapsed_s) =
-        progress::watch(mode, verbosity, screen, |progress| match args.format {
+        progress::watch(mode, args.verbosity(), screen, |progress| match args.format {
             Format::Table if !several => execute(&request, &mut progress::Summarised(progress)),
             _ => execute(&request, progress),
         })?;
@@ -60,6 +59,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             elapsed_s: Some(elapsed_s),
             folder: Some(&shown),
             cut: executed.cut,
+            fastest: &derived.fastest,
             front: derived.front.as_ref(),
         },
     };

@@ -75,6 +75,7 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         closing: Closing {
             planned: Some(records.len() + stored.missing.len()),
             folder: written.then_some(&shown),
+            fastest: &derived.fastest,
             front: derived.front.as_ref(),
             ..Closing::default()
         },

@@ -83,6 +83,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             elapsed_s: Some(elapsed_s),
             folder: Some(&folder.display().to_string()),
             cut: executed.cut,
+            fastest: &derived.fastest,
             front: derived.front.as_ref(),
         },
     };

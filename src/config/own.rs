@@ -301,7 +301,7 @@ pub(super) fn why_not(key: &str) -> Option<String> {
     let is_first = |c: char| c.is_ascii_alphabetic() || variable.is_some() && c == '_';
     let is_safe = |c: char| c.is_ascii_alphanumeric() || c == '_' || variable.is_none() && c == '-';
     if AXES.iter().any(|def| def.key == key) || template::is_fact(key) {
-        return Some("it is built in".to_owned());
+        return Some("it is built in: give the axis another name".to_owned());
     }
     let of_metric = |metric: &MetricDef| {
         let column = metric.column();
@@ -311,7 +311,7 @@ pub(super) fn why_not(key: &str) -> Option<String> {
         return Some("variables PERFTUNE_... are perftune's own".to_owned());
     }
     if variable.is_none() && (COLUMNS.contains(&name) || CATALOGUE.iter().any(of_metric)) {
-        return Some("the reports have it already".to_owned());
+        return Some("the reports have it already: give the axis another name".to_owned());
     }
     if name.starts_with(is_first) && name.len() <= LONGEST_KEY && name.chars().all(is_safe) {
         return None;

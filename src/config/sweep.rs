@@ -36,7 +36,7 @@ pub(super) fn axes(given: &[String], problems: &mut Problems) -> Vec<Entry> {
         };
         if let Some(why) = own::why_not(name) {
             let message = format!("`{}` cannot be an axis of one's own", shown(name));
-            problems.error_with(key_place, message, format!("{why}: choose another name"));
+            problems.error_with(key_place, message, why);
         } else if found.iter().any(|entry| entry.key == name) {
             let message = format!("there are two axes `{name}`");
             problems.error_with(key_place, message, format!("write -L {name}=... with all values"));

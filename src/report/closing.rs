@@ -4,6 +4,7 @@ use std::fmt::{Display, Write};
 
 use super::distinct;
 use super::ending::{is_ok, verdicts, with_status};
+use super::fastest::Fastest;
 use super::front::{FrontReport, Mark};
 use super::layout::counted;
 use crate::event::{Cut, Feasibility, RunRecord, RunStatus, StopReason};
@@ -20,6 +21,8 @@ pub struct Closing<'a> {
     pub folder: Option<&'a str>,
     /// Why it ended before all was run: the rest may be run later.
     pub cut: Option<Cut>,
+    /// Which of several commands is the fastest.
+    pub fastest: &'a [Fastest],
     /// The front, where there are objectives.
     pub front: Option<&'a FrontReport>,
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::fastest::Fastest;
 use super::front::{FrontReport, Mark};
 use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
@@ -107,6 +108,8 @@ fn figure(row: &MetricRow) -> Value {
 pub struct Extras<'a> {
     /// The figures between runs; none: there are no repeats.
     pub summary: &'a [SummaryRow],
+    /// Which of several commands is the fastest; nothing where there is one.
+    pub fastest: &'a [Fastest],
     /// The front, where there are objectives.
     pub front: Option<&'a FrontReport>,
     /// Shadow mode, where it was asked for.
@@ -130,6 +133,9 @@ pub fn document(
     });
     if !extras.summary.is_empty() {
         document["summary"] = json!(extras.summary);
+    }
+    if !extras.fastest.is_empty() {
+        document["fastest"] = json!(extras.fastest);
     }
     if let Some(front) = extras.front {
         document["front"] = json!(front);

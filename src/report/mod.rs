@@ -10,6 +10,7 @@ pub mod closing;
 pub mod command;
 pub mod csv;
 pub mod ending;
+pub mod fastest;
 pub mod folders;
 pub mod front;
 pub mod gate;

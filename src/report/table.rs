@@ -14,7 +14,7 @@ use super::settings::{identity, settings};
 use super::spared::spared;
 use super::uneven::uneven;
 use super::untested::{is_untested, untested};
-use super::{distinct, interval, number, words};
+use super::{distinct, fastest, interval, number, words};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
 use crate::metric::{Heading, MetricDef, MetricId, all};
 use crate::units::{Scale, Unit};
@@ -57,6 +57,7 @@ pub(super) fn under(
     for remedy in words::remedies(records) {
         out += &wrap(&format!("what would decide it: {remedy}"), width, "  ");
     }
+    out += &fastest::text(closing.fastest, width);
     if let Some(front) = closing.front {
         out.push_str(&front.text(width));
     }

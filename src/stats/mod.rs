@@ -48,7 +48,7 @@ pub use proportion::wilson;
 pub use quantile::{QuantileSeries, interval_requests, order_ranks};
 pub use rates::{FEWEST_WINDOWS, RateWindows};
 pub use ratio::{RatioFit, fit_ratio};
-pub use sample::{Estimate, Interval, Sample, SampleError, between_runs};
+pub use sample::{Estimate, Interval, Sample, SampleError, between_runs, quotient};
 pub use shift::{hodges_lehmann, hodges_lehmann_shift};
 pub use trend::{Trend, trend};
 pub use truncation::{Truncation, truncate};

@@ -145,6 +145,16 @@ pub fn between_runs(values: &[f64], confidence: f64) -> Option<Estimate> {
     }
 }
 
+/// How many times as large the second of each pair is as the first: the geometric mean, with Student's interval of its logarithm.
+/// What both of a pair have in common cancels out.
+pub fn quotient(pairs: impl IntoIterator<Item = (f64, f64)>, confidence: f64) -> Option<Estimate> {
+    let logs: Vec<f64> = pairs.into_iter().map(|(base, other)| (other / base).ln()).collect();
+    let found = between_runs(&logs, confidence)?;
+    let interval =
+        found.interval.map(|ends| Interval { low: ends.low.exp(), high: ends.high.exp() });
+    Some(Estimate { value: found.value.exp(), interval, ..found })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +171,19 @@ mod tests {
             let message = Sample::new(&values).unwrap_err().to_string();
             assert!(message.contains(says), "{message}");
         }
+    }
+
+    #[test]
+    fn a_quotient_knows_no_common_factor() {
+        // Quotients 2, 4 and 8: mean of the logarithms ln 4, s = ln 2, t(0.975, 2) = 4.3027.
+        let found = quotient([(1.0, 2.0), (10.0, 40.0), (0.5, 4.0)], 0.95).unwrap();
+        let half = (4.3027 * 2f64.ln() / 3f64.sqrt()).exp();
+        let interval = found.interval.unwrap();
+        assert!((found.value - 4.0).abs() < 1e-9, "{found:?}");
+        assert!((interval.high / 4.0 - half).abs() < 1e-2, "{found:?}");
+        assert!((4.0 / interval.low - half).abs() < 1e-2, "{found:?}");
+        // A time of 0 is none to divide by.
+        assert_eq!(quotient([(0.0, 1.0), (1.0, 1.0), (1.0, 1.0)], 0.95), None);
     }
 
     #[test]

@@ -352,3 +352,51 @@ n = [1, 2]
         ]
     );
 }
+
+#[test]
+fn several_commands_are_run_in_rounds_and_the_fastest_is_told() {
+    let lab = lab();
+    let args = exec(&["--repeat", "3"], &["sleep", "0.05", "---", "sleep", "0.2"]);
+    let shown = lab.call(&args).exits(0);
+    let rows = lab.rows("report.csv");
+    assert_eq!(cells(&rows, &["model"]), ["sleep-0.05", "sleep-0.2"]);
+    assert_eq!(rows.len(), 6);
+    let told = shown.stdout.replace("\n  ", " ");
+    assert!(told.contains("fastest: sleep-0.05; sleep-0.2 takes "), "{told}");
+    assert!(told.contains(" over 3 rounds); intervals of all at 95%\n"), "{told}");
+    // The same from the folder, and for programs.
+    let report = lab.call(&["report", "results/t"]).exits(0).stdout.replace("\n  ", " ");
+    assert!(report.contains("fastest: sleep-0.05; "), "{report}");
+    let json = lab.call(&["report", "results/t", "--format", "json"]).exits(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let slower = &json["fastest"][0]["slower"][0];
+    assert_eq!(slower["cell"], "sleep-0.2");
+    assert!(slower["low"].as_f64().unwrap() > 1.0, "{slower}");
+}
+
+#[test]
+fn an_axis_is_one_of_the_commands_that_use_it() {
+    let lab = lab();
+    let flags = ["-L", "n=1,2", "-L", "env.N=3", "--repeat", "1", "--name", "new", "--name", "old"];
+    lab.call(&exec(&flags, &["echo", "{n}", "---", "true"])).exits(0);
+    let rows = lab.rows("report.csv");
+    let runs = ["new-n_1-env.N_3 1 3", "new-n_2-env.N_3 2 3", "old-env.N_3  3"];
+    assert_eq!(cells(&rows, &["run", "n", "env.N"]), runs);
+}
+
+#[test]
+fn commands_without_words_and_names_without_commands_are_mistakes() {
+    let lab = lab();
+    let see = |flags: &[&str], command: &[&str]| {
+        let args = exec(flags, command);
+        format!("$ perftune {}\n{}\n", args.join(" "), lab.call(&args).exits(2).stderr)
+    };
+    let shown = [
+        see(&[], &["true", "---"]),
+        see(&["--name", "a", "--name", "b", "--name", "c"], &["true", "---", "false"]),
+        see(&["--name", "a", "--name", "a"], &["true", "---", "false"]),
+        see(&[], &["true", "---", "no-such-program"]),
+    ];
+    insta::assert_snapshot!("exec_commands", shown.concat());
+    assert_eq!(lab.files(), ["grid.toml"]);
+}

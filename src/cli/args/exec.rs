@@ -19,6 +19,7 @@ const EXAMPLES: &str = "Examples:
   perftune exec --repeat 5 --format json -- ./server --check > figures.json
   perftune exec -L batch=16,32,64 -L lr=0.1,0.01 -- python train.py --bs {batch} --lr {lr}
   perftune exec -L env.OMP_NUM_THREADS=1,2 -- ./job
+  perftune exec -- ./old --- ./new
   perftune exec --constraint 'memory.peak <= 1GiB' --strict -- python train.py
   perftune exec --stop-on cpu,memory --timeout 10min -- python train.py
   perftune exec --pass-stdout -- zcat data.gz > data";
@@ -40,7 +41,8 @@ Exit codes:
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub struct ExecArgs {
-    /// The command and its arguments, after `--`
+    /// The command and its arguments, after `--`; several commands, with `---`
+    /// between them, are run in rounds and compared
     #[arg(value_name = "CMD", required = true, last = true, value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<String>,
 
@@ -63,7 +65,8 @@ pub struct ExecArgs {
     #[arg(long, value_name = "CMD")]
     pub cleanup: Option<String>,
 
-    /// What it is called [default: the program and its first argument]
+    /// What it is called; of several commands once for each
+    /// [default: the program and its first argument]
     #[arg(long, value_name = "NAME")]
     pub name: Vec<String>,
 

@@ -406,7 +406,7 @@ fn a_declared_metric_is_what_was_said_last_in_its_base_unit() {
     let said = |ms: u64, value| {
         say(ms, WorkerEvent::Metric { name: "lag".to_owned(), value: Num(value), samples: None })
     };
-    let spec = CommandSpec { words: Vec::new(), steps: false, epochs: false, bare: false };
+    let spec = CommandSpec::default();
     let finished = |stopped| {
         let (usage, test_loss, test_accuracy, test_samples) = (Usage::default(), None, None, None);
         let said = Finished { stopped, epochs: 0, usage, test_loss, test_accuracy, test_samples };
