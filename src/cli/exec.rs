@@ -48,6 +48,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let (records, shown) = (&executed.records, folder.display().to_string());
     let derived = Derived::new(&executed.results, records, None)?;
     derived.write(&executed.results, records, None)?;
+    args.export(records)?;
     let document = Document {
         name: &plan.name,
         records,

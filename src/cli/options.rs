@@ -3,6 +3,8 @@
 //! What is printed in a format is left to those who print. Invariant: a word means the same for each subcommand that has
 //! it.
 
+use std::path::{Path, PathBuf};
+
 use clap::ValueEnum;
 
 /// What to print on the standard output.
@@ -140,4 +142,17 @@ pub fn assignment(text: &str) -> Result<String, String> {
         Some((key, _)) if !key.trim().is_empty() => Ok(text.to_owned()),
         _ => Err("write NAME=VALUE".to_owned()),
     }
+}
+
+/// A file that can be made or replaced: what cannot is said before anything is run.
+pub fn new_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.file_name().is_none() || path.is_dir() {
+        return Err("it is a folder, and no file".to_owned());
+    }
+    if folder.is_some_and(|folder| !Path::is_dir(folder)) {
+        return Err("there is no such folder".to_owned());
+    }
+    Ok(path)
 }

@@ -152,13 +152,31 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
     let both = low.is_some() && high.is_some();
     let range = interval(low, high, |value| first.unit.show(value)).filter(|_| both);
     let why_none = || without_interval(first).filter(|_| values.len() == 1);
-    let range = range.or_else(why_none);
+    let readings = readings(found.iter().map(|(_, row)| *row)).filter(|_| values.len() > 1);
+    let range = [range.or_else(why_none), readings].into_iter().flatten().collect::<Vec<_>>();
+    let range = (!range.is_empty()).then(|| range.join("; "));
     // What was left out may have been no warm-up: whoever reads the figure has to know.
     let cut = first.notes.iter().find(|note| matches!(note, Note::WarmUp { .. }));
     let cut = cut.filter(|_| values.len() == 1).map(|cut| words::note(cut, first.unit));
     let range = [range, cut].into_iter().flatten().collect::<Vec<_>>().join("; ");
     let open = if found.iter().any(|(record, row)| is_marked(record, row)) { "~" } else { "" };
     [name, format!("{open}{}", first.unit.show(middle)), range]
+}
+
+/// On how many readings each of several means rests; nothing of what is exact, or has an interval of its own.
+fn readings<'a>(rows: impl Iterator<Item = &'a MetricRow>) -> Option<String> {
+    let counts: Option<Vec<u64>> = rows
+        .map(|row| {
+            let mean = row.metric.def()?.kind == MetricKind::Gauge;
+            let exact = row.notes.contains(&Note::CpuOfCommand);
+            (mean && !exact && row.low.is_none()).then_some(row.samples)
+        })
+        .collect();
+    let counts = counts?;
+    let (least, most) = (*counts.iter().min()?, *counts.iter().max()?);
+    let least = if least == most { String::new() } else { format!("{least} to ") };
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    Some(format!("means of {least}{}", counted(most, "reading")))
 }
 
 /// Whether its figure is marked as not yet known: only what was asked for is, and the same in another unit.

@@ -101,8 +101,8 @@ mod tests {
         assert_eq!(
             text(&[found("", vec![b, c]), found("n = 1", vec![d])], 1000),
             "fastest: a; b takes 1.52 times as long (1.31 to 1.77 over 5 rounds), c takes 1.02 times as long \
-             (0.951 to 1.1 over 5 rounds: no difference beyond noise); intervals of all at 95%\n\
-             fastest with n = 1: a; d takes 2 times as long (1 round: too few for an interval); intervals of all at 95%\n"
+             (0.951 to 1.10 over 5 rounds: no difference beyond noise); intervals of all at 95%\n\
+             fastest with n = 1: a; d takes 2.00 times as long (1 round: too few for an interval); intervals of all at 95%\n"
         );
     }
 }

@@ -16,6 +16,7 @@ pub mod front;
 pub mod gate;
 pub mod headline;
 pub mod html;
+pub mod hyperfine;
 pub mod json;
 pub mod layout;
 pub mod listing;

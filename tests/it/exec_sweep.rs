@@ -400,3 +400,35 @@ fn commands_without_words_and_names_without_commands_are_mistakes() {
     insta::assert_snapshot!("exec_commands", shown.concat());
     assert_eq!(lab.files(), ["grid.toml"]);
 }
+
+#[test]
+fn the_times_are_exported_as_hyperfine_has_them() {
+    let lab = lab();
+    let flags = ["-L", "n=0.01,0.02", "--repeat", "2", "--export-hyperfine", "times.json"];
+    lab.call(&exec(&flags, &["sleep", "{n}"])).exits(0);
+    let text = fs::read_to_string(lab.path("times.json")).unwrap();
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let results = found["results"].as_array().unwrap();
+    let commands: Vec<&str> = results.iter().map(|one| one["command"].as_str().unwrap()).collect();
+    assert_eq!(commands, ["sleep 0.01", "sleep 0.02"]);
+    assert_eq!(results[0]["parameters"]["n"], "0.01");
+    assert_eq!(results[0]["times"].as_array().unwrap().len(), 2);
+    // Where it cannot be written is said before anything is run.
+    for (file, says) in
+        [("nowhere/times.json", "there is no such folder"), ("results", "it is a folder")]
+    {
+        let shown = lab.call(&["exec", "--export-hyperfine", file, "--", "true"]).exits(2);
+        assert!(shown.stderr.contains(says), "{}", shown.stderr);
+    }
+    assert!(!lab.path("results/true").exists());
+}
+
+#[test]
+fn a_failure_says_what_the_command_said_last() {
+    let lab = lab();
+    let flags = ["-L", "script=nosuch.py,neither.py", "--repeat", "1"];
+    let shown = lab.call(&exec(&flags, &["python3", "{script}"])).exits(3);
+    let told = shown.stdout.replace("\n  ", " ");
+    let (_, last) = told.split_once("it said last: ").unwrap();
+    assert!(last.lines().next().unwrap().contains("can't open file"), "{told}");
+}

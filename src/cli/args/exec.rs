@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::{existing, verbosity};
-use crate::cli::options::{Format, ProgressMode, Verbosity, assignment};
-use crate::event::Hooks;
+use crate::app::Fault;
+use crate::cli::options::{Format, ProgressMode, Verbosity, assignment, new_file};
+use crate::event::{Hooks, RunRecord};
+use crate::report::hyperfine;
 use crate::schedule::Repeats;
-use crate::store::Existing;
+use crate::store::{Existing, atomic};
 use crate::units::Span;
 
 const EXAMPLES: &str = "Examples:
@@ -127,6 +129,11 @@ pub struct ExecArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 
+    /// Write the times of the cells to a file as well, as hyperfine --export-json
+    /// has them
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = new_file)]
+    pub export_hyperfine: Option<PathBuf>,
+
     /// How to show progress on the standard error [default: auto with several
     /// cells; none where the command writes there]
     #[arg(long, value_enum, value_name = "HOW", hide_default_value = true)]
@@ -145,6 +152,12 @@ impl ExecArgs {
     /// What becomes of what is in the results folder.
     pub const fn existing(&self) -> Existing {
         existing(self.resume, self.fresh)
+    }
+
+    /// Writes the files that are asked for beside the results.
+    pub fn export(&self, records: &[RunRecord]) -> Result<(), Fault> {
+        let Some(file) = &self.export_hyperfine else { return Ok(()) };
+        Ok(atomic::write(file, &hyperfine::document(records)?)?)
     }
 
     /// What is run around the runs of a cell.
