@@ -10,7 +10,7 @@
 //! event                      what a worker says, what a run says, what is recorded
 //! interference               when others took the machine
 //! load                       requests and their queue, in real or virtual time
-//! control  schedule  sampler  worker  store
+//! control  schedule  search  sampler  worker  store
 //! gate                       is it worse than the baseline?
 //! runner  report
 //! config
@@ -38,6 +38,7 @@ pub mod report;
 pub mod runner;
 pub mod sampler;
 pub mod schedule;
+pub mod search;
 pub mod stats;
 pub mod store;
 pub mod units;

@@ -110,7 +110,7 @@ impl CellState {
     }
 
     /// The number of its first visit that has not been made.
-    fn next(&self) -> u32 {
+    pub(crate) fn next(&self) -> u32 {
         (1..u32::MAX).find(|repeat| self.made.binary_search(repeat).is_err()).unwrap_or(u32::MAX)
     }
 }

@@ -1,6 +1,8 @@
 //! Critical values. A parameter that makes no sense gives infinity: an infinite interval claims nothing.
 
-use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
+use statrs::distribution::{
+    Binomial, ChiSquared, Continuous, ContinuousCDF, DiscreteCDF, Normal, StudentsT,
+};
 
 /// Two-sided critical value of Student's t: a share `confidence` of it lies within plus and minus this.
 pub fn student_t(confidence: f64, df: f64) -> f64 {
@@ -32,6 +34,21 @@ pub fn normal(confidence: f64) -> f64 {
 /// Probability that a standard normal variable is at least this far from 0.
 pub fn normal_tails(z: f64) -> f64 {
     2.0 * Normal::standard().sf(z.abs())
+}
+
+/// Probability that a standard normal variable is below this.
+pub fn normal_below(z: f64) -> f64 {
+    Normal::standard().cdf(z)
+}
+
+/// The mean of what a normal variable exceeds a value by, 0 where it does not.
+pub fn excess(mean: f64, sd: f64, over: f64) -> f64 {
+    let by = mean - over;
+    if sd <= 0.0 {
+        return by.max(0.0);
+    }
+    let z = by / sd;
+    (sd * Normal::standard().pdf(z) + by * normal_below(z)).max(0.0)
 }
 
 /// The value that chi-squared with `df` degrees of freedom does not exceed with this probability.
@@ -74,12 +91,29 @@ mod tests {
         assert!(chi_squared(0.95, 0.0).is_infinite() && chi_squared(1.0, 5.0).is_infinite());
         assert!((normal(0.95) - 1.95996).abs() < 1e-4);
         assert!((normal_tails(-1.95996) - 0.05).abs() < 1e-4);
+        assert!((normal_below(1.64485) - 0.95).abs() < 1e-4);
         assert!(student_t(0.95, 0.0).is_infinite() && student_t(1.0, 5.0).is_infinite());
         for (t, df, expected) in [(2.262, 9.0, 0.025), (-12.706, 1.0, 0.975), (0.0, 4.0, 0.5)] {
             let got = student_t_tail(t, df);
             assert!((got - expected).abs() < 1e-4, "{t} {df}: {got}");
         }
         assert!(student_t_tail(3.0, 0.0) >= 1.0 && student_t_tail(f64::NAN, 5.0) >= 1.0);
+    }
+
+    #[test]
+    fn an_excess_is_that_of_many_draws() {
+        // By the midpoints of 10^5 equal shares of the distribution.
+        let normal = Normal::standard();
+        for (mean, sd, over) in
+            [(0.0, 1.0, 0.0), (1.0, 2.0, 3.0), (5.0, 0.5, 4.0), (-2.0, 1.0, 1.0)]
+        {
+            let shares = (0..100_000).map(|at| (f64::from(at) + 0.5) / 1e5);
+            let by = shares.map(|share| (mean + sd * normal.inverse_cdf(share) - over).max(0.0));
+            let drawn = by.sum::<f64>() / 1e5;
+            let found = excess(mean, sd, over);
+            assert!((found - drawn).abs() < 1e-4, "{mean} {sd} {over}: {found}, {drawn}");
+        }
+        assert!((excess(3.0, 0.0, 1.0) - 2.0).abs() < 1e-12 && excess(0.0, 0.0, 1.0) <= 0.0);
     }
 
     #[test]

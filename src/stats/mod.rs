@@ -32,6 +32,7 @@ pub mod weighted;
 
 pub use anytime::{AnytimeAsk, Bounds, Tail, anytime_ranks, ratio_bounds};
 pub use batches::{BatchSeries, Part};
+pub use distribution::{excess, normal_below};
 pub use draw::Draw;
 pub use growth::GrowthWatch;
 pub use lasting::Lasting;

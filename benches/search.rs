@@ -1,0 +1,351 @@
+//! Does the search find what there is? Regret and hypervolume gap on tables of configurations whose figures are all known.
+//!
+//! `SEARCH_TABLES=FOLDER cargo bench --no-default-features --bench search`: tables `*.csv.gz` with a row a configuration, its
+//! axes, `train_time_s@K` and `validation_accuracy@K` (or `validation_loss@K`) for each seed K, such as those of `HPOBench` and
+//! `HPOLib`. Without a folder it says so and is done. An evaluation sees one seed; the truth is the mean over seeds.
+//!
+//! - `limit`: the best quality with a training time of at most the 20% quantile of all. Regret: (best - found) / (best - median)
+//!   of those that keep the limit; 1 where what is recommended exceeds it by more than 2%, or nothing is.
+//! - `front`: quality against the logarithm of the time. Gap: 1 - hypervolume of what is recommended over that of all, between
+//!   the medians and the best.
+//!
+//! `SEEDS` (10), `EVALS` (64) and `METHODS` (random, bayes) may be given. `ask` times one step over 60,000 cells.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark prints and may panic"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts far below the limits of their types"
+)]
+
+#[path = "common.rs"]
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use perftune::schedule::{CellState, Policy as _, Standing};
+use perftune::search::{Aims, Axis, Bound, Figure, Reading, Scale, Search, Space, Told};
+use perftune::stats::{Better, Draw};
+
+/// After how many evaluations is looked.
+const MARKS: [usize; 3] = [16, 32, 64];
+
+/// The tolerance of a limit in truth.
+const TOLERANCE: f64 = 1.02;
+
+struct Table {
+    name: String,
+    space: Space,
+    /// Each configuration's figure for each seed.
+    times: Vec<Vec<f64>>,
+    qualities: Vec<Vec<f64>>,
+    is_loss: bool,
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn quantile(values: &[f64], level: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = level * (sorted.len() - 1) as f64;
+    let place = at as usize;
+    let next = sorted[(place + 1).min(sorted.len() - 1)];
+    sorted[place] + at.fract() * (next - sorted[place])
+}
+
+fn axis(values: &mut [String]) -> Axis {
+    let number = |text: &String| text.parse::<f64>().ok();
+    if values.iter().any(|value| number(value).is_none()) {
+        return Axis::Choice(values.len());
+    }
+    values.sort_by(|a, b| number(a).unwrap().total_cmp(&number(b).unwrap()));
+    let numbers: Vec<f64> = values.iter().map(|value| number(value).unwrap()).collect();
+    Axis::ordered(&numbers)
+}
+
+fn read(path: &Path) -> Table {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).unwrap();
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<&str>>());
+    let header = lines.next().unwrap();
+    let rows: Vec<Vec<&str>> = lines.collect();
+    let of = |name: &str| -> Vec<usize> {
+        (0..header.len()).filter(|at| header[*at].split('@').next() == Some(name)).collect()
+    };
+    let (times, losses, accuracies) =
+        (of("train_time_s"), of("validation_loss"), of("validation_accuracy"));
+    let is_figure = |at: &usize| header[*at].contains('@') || header[*at] == "parameters";
+    let axes: Vec<usize> = (0..header.len()).filter(|at| !is_figure(at)).collect();
+    let mut levels = Vec::new();
+    let mut kinds = Vec::new();
+    for at in &axes {
+        let mut values: Vec<String> = rows.iter().map(|row| row[*at].to_owned()).collect();
+        values.sort();
+        values.dedup();
+        kinds.push(axis(&mut values));
+        levels.push(values);
+    }
+    let level = |(at, values): (&usize, &Vec<String>), row: &Vec<&str>| {
+        u16::try_from(values.iter().position(|value| value == row[*at]).unwrap()).unwrap()
+    };
+    let cell = |row: &Vec<&str>| axes.iter().zip(&levels).map(|axis| level(axis, row)).collect();
+    let cells: Vec<Box<[u16]>> = rows.iter().map(cell).collect();
+    let groups = vec![0; cells.len()];
+    let figures = |columns: &[usize]| -> Vec<Vec<f64>> {
+        let of_row = |row: &Vec<&str>| columns.iter().map(|at| row[*at].parse().unwrap()).collect();
+        rows.iter().map(of_row).collect()
+    };
+    let is_loss = accuracies.is_empty();
+    Table {
+        name: path.file_name().unwrap().to_string_lossy().replace(".csv.gz", ""),
+        space: Space::new(kinds, cells, groups),
+        times: figures(&times),
+        qualities: figures(if is_loss { &losses } else { &accuracies }),
+        is_loss,
+    }
+}
+
+/// What a search is judged by.
+struct Truth {
+    times: Vec<f64>,
+    qualities: Vec<f64>,
+    limit: f64,
+    /// Best and median quality of those that keep the limit.
+    best: f64,
+    median: f64,
+    /// Ends of the scaled front: times, then qualities.
+    fastest: f64,
+    slow: f64,
+    poor: f64,
+    good: f64,
+    volume: f64,
+}
+
+impl Truth {
+    fn of(table: &Table) -> Self {
+        let times: Vec<f64> = table.times.iter().map(|seeds| mean(seeds)).collect();
+        let quality =
+            |seeds: &Vec<f64>| if table.is_loss { -mean(seeds).log10() } else { mean(seeds) };
+        let qualities: Vec<f64> = table.qualities.iter().map(quality).collect();
+        let limit = quantile(&times, 0.2);
+        let kept = times.iter().zip(&qualities).filter(|(time, _)| **time <= limit);
+        let kept: Vec<f64> = kept.map(|(_, quality)| *quality).collect();
+        let top = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut truth = Self {
+            limit,
+            best: top(&kept),
+            median: quantile(&kept, 0.5),
+            fastest: times.iter().copied().fold(f64::INFINITY, f64::min),
+            slow: quantile(&times, 0.5),
+            poor: quantile(&qualities, 0.5),
+            good: top(&qualities),
+            volume: 1.0,
+            times,
+            qualities,
+        };
+        let all: Vec<usize> = (0..truth.times.len()).collect();
+        truth.volume = truth.covered(&all);
+        truth
+    }
+
+    /// The area that these configurations cover, of a square of side 1.
+    fn covered(&self, cells: &[usize]) -> f64 {
+        let point = |cell: &usize| {
+            let time = (self.slow / self.times[*cell]).ln() / (self.slow / self.fastest).ln();
+            let quality = (self.qualities[*cell] - self.poor) / (self.good - self.poor);
+            (time.clamp(0.0, 1.0), quality.clamp(0.0, 1.0))
+        };
+        let mut points: Vec<(f64, f64)> = cells.iter().map(point).collect();
+        points.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut top = 0.0;
+        let mut area = 0.0;
+        for (time, quality) in points {
+            area += time * (quality - top).max(0.0);
+            top = quality.max(top);
+        }
+        area
+    }
+
+    /// How far from the best what is recommended is: 0 is perfect, 1 is nothing. And whether the limit is broken.
+    fn miss(&self, limited: bool, recommended: &[usize]) -> (f64, bool) {
+        if !limited {
+            return (1.0 - self.covered(recommended) / self.volume, false);
+        }
+        match recommended.first() {
+            None => (1.0, false),
+            Some(cell) if self.times[*cell] > self.limit * TOLERANCE => (1.0, true),
+            Some(cell) => {
+                (((self.best - self.qualities[*cell]) / (self.best - self.median)).max(0.0), false)
+            }
+        }
+    }
+}
+
+/// The two problems.
+fn aims(limited: bool, table: &Table, truth: &Truth) -> Aims {
+    let (scale, better) =
+        if table.is_loss { (Scale::Log, Better::Lower) } else { (Scale::Logit, Better::Higher) };
+    let time = Figure {
+        scale: Scale::Log,
+        aim: (!limited).then_some(Better::Lower),
+        bound: limited.then_some(Bound::AtMost(truth.limit)),
+    };
+    Aims { figures: vec![time, Figure { scale, aim: Some(better), bound: None }] }
+}
+
+struct Judged {
+    /// The miss and whether the limit is broken, at each mark.
+    marks: Vec<(f64, bool)>,
+    repeats: usize,
+}
+
+fn judge(
+    table: &Table,
+    truth: &Truth,
+    limited: bool,
+    method: &str,
+    seed: u64,
+    evals: usize,
+) -> Judged {
+    let aims = aims(limited, table, truth);
+    let cells = table.space.len();
+    let mut states = vec![CellState { made: Vec::new(), standing: Standing::Open }; cells];
+    let mut told: Vec<Told> = Vec::new();
+    let mut draw = Draw::new(seed + 1000);
+    let mut judged = Judged { marks: Vec::new(), repeats: 0 };
+    let seeds = table.times[0].len();
+    for count in 1..=evals {
+        let search = Search { space: &table.space, aims: &aims, told: &told, seed };
+        let cell = match method {
+            "random" => draw.below(cells),
+            _ => search.next(&states)[0].cell,
+        };
+        judged.repeats += usize::from(!states[cell].made.is_empty());
+        let visit = states[cell].made.len() as u32 + 1;
+        states[cell].made.push(visit);
+        let column = (states[cell].made.len() - 1 + seed as usize) % seeds;
+        let reading = |value: f64| Some(Reading { value, variance: 0.0 });
+        let readings =
+            vec![reading(table.times[cell][column]), reading(table.qualities[cell][column])];
+        told.push(Told { cell, readings, failed: false });
+        if MARKS.contains(&count) {
+            let search = Search { space: &table.space, aims: &aims, told: &told, seed };
+            judged.marks.push(truth.miss(limited, &search.recommended()));
+        }
+    }
+    judged
+}
+
+fn tables() -> Vec<Table> {
+    let Some(folder) = std::env::var_os("SEARCH_TABLES").map(PathBuf::from) else {
+        println!("SEARCH_TABLES names no folder of tables: nothing is judged");
+        return Vec::new();
+    };
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.to_string_lossy().ends_with(".csv.gz")).collect();
+    files.sort();
+    files.iter().map(|path| read(path)).collect()
+}
+
+/// Means over tables and seeds, for each method and problem.
+fn quality() {
+    let tables = tables();
+    let truths: Vec<Truth> = tables.iter().map(Truth::of).collect();
+    let (seeds, evals) = (common::number("SEEDS", 10), common::number("EVALS", 64) as usize);
+    let methods = std::env::var("METHODS").unwrap_or_else(|_| "random bayes".to_owned());
+    for method in methods.split_whitespace() {
+        for (problem, limited) in [("limit", true), ("front", false)] {
+            let count = tables.len() as u64 * seeds;
+            let all = common::parallel(count, |at| {
+                let table = (at / seeds) as usize;
+                judge(&tables[table], &truths[table], limited, method, at % seeds, evals)
+            });
+            for (at, mark) in MARKS.iter().enumerate().filter(|(_, mark)| **mark <= evals) {
+                let mut of_table: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+                for (place, judged) in all.iter().enumerate() {
+                    let table = &tables[place / seeds as usize].name;
+                    of_table.entry(table).or_default().push(judged.marks[at].0);
+                }
+                let each: Vec<String> = of_table
+                    .iter()
+                    .map(|(name, misses)| format!("{name} {:.3}", mean(misses)))
+                    .collect();
+                let misses: Vec<f64> = all.iter().map(|judged| judged.marks[at].0).collect();
+                let broken = all.iter().filter(|judged| judged.marks[at].1).count();
+                println!(
+                    "{method} {problem} {mark}: {:.3}, limit broken in {broken} of {}; {}",
+                    mean(&misses),
+                    all.len(),
+                    each.join(", ")
+                );
+            }
+            let repeats: usize = all.iter().map(|judged| judged.repeats).sum();
+            if !all.is_empty() {
+                println!("{method} {problem}: {:.1} repeats", repeats as f64 / all.len() as f64);
+            }
+        }
+    }
+}
+
+/// One step over 60,000 cells with 100 visits and three figures, against a plain copy of the same memory.
+fn ask() {
+    let sizes = [10, 10, 10, 10, 6];
+    let axes: Vec<Axis> = sizes
+        .iter()
+        .map(|size| Axis::ordered(&(0..*size).map(|at| 2.0_f64.powi(at)).collect::<Vec<f64>>()))
+        .collect();
+    let count: usize = sizes.iter().map(|size| *size as usize).product();
+    let cell = |mut at: usize| -> Box<[u16]> {
+        let level = |size: &i32| {
+            let level = at % *size as usize;
+            at /= *size as usize;
+            level as u16
+        };
+        sizes.iter().map(level).collect()
+    };
+    let space = Space::new(axes, (0..count).map(cell).collect(), vec![0; count]);
+    let mut draw = Draw::new(1);
+    let figure = |aim| Figure { scale: Scale::Log, aim, bound: None };
+    let limit = Figure { scale: Scale::Log, aim: None, bound: Some(Bound::AtMost(30.0)) };
+    let aims =
+        Aims { figures: vec![figure(Some(Better::Lower)), figure(Some(Better::Higher)), limit] };
+    let told = |_| {
+        let at = draw.below(count);
+        let sum: usize = cell(at).iter().map(|level| usize::from(*level)).sum();
+        let mut value = || 1.0 + sum as f64 * (1.0 + draw.below(100) as f64 / 1000.0);
+        let readings = [value(), value(), value()];
+        let readings = readings.map(|value| Some(Reading { value, variance: 0.0 })).to_vec();
+        Told { cell: at, readings, failed: false }
+    };
+    let told: Vec<Told> = (0..100).map(told).collect();
+    let states = vec![CellState { made: Vec::new(), standing: Standing::Open }; count];
+    let search = Search { space: &space, aims: &aims, told: &told, seed: 1 };
+    let mut times: Vec<f64> = (0..7)
+        .map(|_| {
+            let begin = Instant::now();
+            assert_eq!(search.next(&states).len(), 1);
+            begin.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!(
+        "one step over {count} cells, 100 visits, 3 figures: median {:.0} ms (at most 150: {})",
+        times[3] * 1e3,
+        common::verdict(times[3] <= 0.15)
+    );
+}
+
+fn main() {
+    common::run_parts(&[("quality", quality), ("ask", ask)]);
+}

@@ -1,0 +1,206 @@
+//! The search on surfaces whose truth is known.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::schedule::{CellState, Policy as _, Standing};
+use crate::stats::Better;
+use crate::stats::testing::Noise;
+
+/// Widths, batch sizes and one of three kinds: 10 x 10 x 3 cells.
+fn space() -> Space {
+    let powers: Vec<f64> = (0..10).map(|at| 2.0_f64.powi(at)).collect();
+    let axes = vec![Axis::ordered(&powers), Axis::ordered(&powers), Axis::Choice(3)];
+    let cell = |at: u16| vec![at % 10, at / 10 % 10, at / 100].into_boxed_slice();
+    Space::new(axes, (0..300).map(cell).collect(), vec![0; 300])
+}
+
+/// Where a cell lies on its axes.
+fn levels(cell: usize) -> (f64, f64, usize) {
+    ((cell % 10) as f64, (cell / 10 % 10) as f64, cell / 100)
+}
+
+/// Rate and memory of a cell without noise: the rate is best at a width of 2^6 and a batch of 2^7 of kind 1, memory grows.
+fn truth(cell: usize) -> (f64, f64) {
+    let (width, batch, kind) = levels(cell);
+    let off = (width - 6.0).powi(2) / 30.0 + (batch - 7.0).powi(2) / 40.0;
+    let kind = [0.8, 1.0, 0.6][kind];
+    (1000.0 * kind * (-off).exp(), 100.0 + 2.0_f64.powf(width + batch) / 64.0)
+}
+
+fn aims(bound: Option<Bound>, front: bool) -> Aims {
+    let rate = Figure { scale: Scale::Log, aim: Some(Better::Higher), bound: None };
+    let memory = Figure { scale: Scale::Log, aim: front.then_some(Better::Lower), bound };
+    Aims { figures: vec![rate, memory] }
+}
+
+fn open(cells: usize) -> Vec<CellState> {
+    vec![CellState { made: Vec::new(), standing: Standing::Open }; cells]
+}
+
+/// So many visits, each with this noise; what they told, and what is recommended.
+fn searched(aims: &Aims, visits: usize, noise: f64, seed: u64) -> (Vec<Told>, Vec<usize>) {
+    let space = space();
+    let mut states = open(space.len());
+    let mut told = Vec::new();
+    let mut draws = Noise::new(seed + 1);
+    for _ in 0..visits {
+        let search = Search { space: &space, aims, told: &told, seed };
+        let visit = search.next(&states)[0];
+        assert_eq!(visit.repeat as usize, states[visit.cell].made.len() + 1);
+        states[visit.cell].made.push(visit.repeat);
+        let (rate, memory) = truth(visit.cell);
+        let mut reading = |value: f64| {
+            let value = value * (noise * draws.normal()).exp();
+            Some(Reading { value, variance: 0.0 })
+        };
+        let readings = vec![reading(rate), reading(memory)];
+        told.push(Told { cell: visit.cell, readings, failed: false });
+    }
+    let recommended = Search { space: &space, aims, told: &told, seed }.recommended();
+    (told, recommended)
+}
+
+#[test]
+fn one_best_cell_is_found_in_a_tenth_of_the_visits() {
+    let best = (0..300).map(|cell| truth(cell).0).fold(0.0, f64::max);
+    for seed in 0..5 {
+        let (told, recommended) = searched(&aims(None, false), 30, 0.02, seed);
+        assert_eq!(recommended.len(), 1);
+        assert!(truth(recommended[0]).0 > 0.95 * best, "{seed}: {recommended:?}");
+        assert!(told.iter().any(|told| told.cell == recommended[0]), "it was measured");
+    }
+}
+
+#[test]
+fn what_is_recommended_keeps_its_limit_though_visits_are_noisy() {
+    let limit = 140.0;
+    let kept = (0..300).filter(|cell| truth(*cell).1 <= limit);
+    let best = kept.map(|cell| truth(cell).0).fold(0.0, f64::max);
+    let mut broken = 0;
+    for seed in 0..20 {
+        let aims = aims(Some(Bound::AtMost(limit)), false);
+        let (_, recommended) = searched(&aims, 30, 0.1, seed);
+        let cell = *recommended.first().expect("some cell keeps it");
+        broken += usize::from(truth(cell).1 > 1.02 * limit);
+        assert!(truth(cell).0 > 0.6 * best, "{seed}: {:?} of {best}", truth(cell));
+    }
+    assert!(broken <= 1, "{broken} of 20");
+}
+
+#[test]
+fn a_front_of_two_objectives_is_found() {
+    let (_, recommended) = searched(&aims(None, true), 40, 0.02, 3);
+    assert!(recommended.len() > 3, "{recommended:?}");
+    // From small to fast.
+    let rates = recommended.iter().map(|cell| truth(*cell).0);
+    let memory = recommended.iter().map(|cell| truth(*cell).1);
+    assert!(rates.fold(0.0, f64::max) > 900.0);
+    assert!(memory.fold(f64::INFINITY, f64::min) < 110.0);
+}
+
+#[test]
+fn the_same_visits_lead_to_the_same_next_one() {
+    let aims = aims(Some(Bound::AtLeast(120.0)), true);
+    let (told, recommended) = searched(&aims, 20, 0.05, 7);
+    assert_eq!((told, recommended), searched(&aims, 20, 0.05, 7));
+    assert_ne!(searched(&aims, 20, 0.05, 7).0, searched(&aims, 20, 0.05, 8).0);
+}
+
+#[test]
+fn closed_cells_are_not_visited_and_none_is_left_in_the_end() {
+    let (space, aims) = (space(), aims(None, false));
+    let mut states = open(300);
+    for (cell, state) in states.iter_mut().enumerate() {
+        if cell != 17 && cell != 250 {
+            state.standing = Standing::Settled;
+        }
+    }
+    let search = Search { space: &space, aims: &aims, told: &[], seed: 1 };
+    let first = search.next(&states)[0].cell;
+    assert!([17, 250].contains(&first));
+    states[first].standing = Standing::Failed;
+    assert_ne!(search.next(&states)[0].cell, first);
+    states[267 - first].standing = Standing::Known;
+    assert!(search.next(&states).is_empty());
+    assert!(search.recommended().is_empty());
+}
+
+#[test]
+fn where_visits_fail_few_more_are_made() {
+    let (space, aims) = (space(), aims(None, false));
+    let mut states = open(300);
+    let mut told: Vec<Told> = Vec::new();
+    for _ in 0..40 {
+        let search = Search { space: &space, aims: &aims, told: &told, seed: 2 };
+        let cell = search.next(&states)[0].cell;
+        states[cell].made.push(1);
+        let (width, batch, _) = levels(cell);
+        // Out of memory near the fastest cells.
+        let failed = width + batch > 12.0;
+        let reading = (!failed).then(|| Reading { value: truth(cell).0, variance: 0.0 });
+        let memory = (!failed).then(|| Reading { value: truth(cell).1, variance: 0.0 });
+        if failed {
+            states[cell].standing = Standing::Failed;
+        }
+        told.push(Told { cell, readings: vec![reading, memory], failed });
+    }
+    let failed = told[20..].iter().filter(|told| told.failed).count();
+    assert!(failed <= 10, "{failed} of the last 20");
+    let search = Search { space: &space, aims: &aims, told: &told, seed: 2 };
+    let cell = search.recommended()[0];
+    let (width, batch, _) = levels(cell);
+    assert!(width + batch <= 12.0 && truth(cell).0 > 800.0, "{width} {batch} {:?}", truth(cell));
+}
+
+#[test]
+fn groups_have_a_front_each() {
+    // Two data sets, the second ten times slower: none of its cells is beaten by one of the first.
+    let powers: Vec<f64> = (0..10).map(|at| 2.0_f64.powi(at)).collect();
+    let axes = vec![Axis::ordered(&powers), Axis::Choice(2)];
+    let cell = |at: u16| vec![at % 10, at / 10].into_boxed_slice();
+    let groups = (0..20).map(|at| at / 10).collect();
+    let space = Space::new(axes, (0..20).map(cell).collect(), groups);
+    let aims = Aims {
+        figures: vec![Figure { scale: Scale::Log, aim: Some(Better::Higher), bound: None }],
+    };
+    let rate = |cell: usize| {
+        let slower = if cell < 10 { 1.0 } else { 0.1 };
+        slower * (-(cell as f64 % 10.0 - 6.0).powi(2) / 20.0).exp()
+    };
+    let mut states = open(20);
+    let mut told: Vec<Told> = Vec::new();
+    for _ in 0..16 {
+        let search = Search { space: &space, aims: &aims, told: &told, seed: 5 };
+        let cell = search.next(&states)[0].cell;
+        let repeat = states[cell].next();
+        states[cell].made.push(repeat);
+        let readings = vec![Some(Reading { value: rate(cell), variance: 0.0 })];
+        told.push(Told { cell, readings, failed: false });
+    }
+    let found = Search { space: &space, aims: &aims, told: &told, seed: 5 }.recommended();
+    let mut best: BTreeMap<usize, usize> = BTreeMap::new();
+    for cell in found {
+        assert!(best.insert(cell / 10, cell % 10).is_none(), "one of each");
+    }
+    assert_eq!(best.len(), 2);
+    assert!(best.values().all(|place| (5..=7).contains(place)), "{best:?}");
+}
+
+#[test]
+fn numbers_that_span_factors_are_ordered_by_their_logarithms() {
+    assert_eq!(Axis::ordered(&[1.0, 10.0, 100.0]), Axis::Ordered(vec![0.0, 0.5, 1.0]));
+    assert_eq!(Axis::ordered(&[0.0, 1.0, 2.0]), Axis::Ordered(vec![0.0, 0.5, 1.0]));
+    assert_eq!(Axis::ordered(&[1.0, 2.0, 3.0]), Axis::Ordered(vec![0.0, 0.5, 1.0]));
+    assert_eq!(Axis::ordered(&[3.0]), Axis::Ordered(vec![0.0]));
+}
+
+#[test]
+fn neighbours_differ_in_one_axis_and_exist() {
+    let axes = vec![Axis::ordered(&[1.0, 2.0]), Axis::Choice(2)];
+    // The second axis applies to one level of the first alone.
+    let cells = vec![vec![0, UNSET].into(), vec![1, 0].into(), vec![1, 1].into()];
+    let space = Space::new(axes, cells, vec![0; 3]);
+    assert_eq!(space.neighbours(0), Vec::<usize>::new());
+    assert_eq!(space.neighbours(1), [2]);
+}
