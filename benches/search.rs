@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use perftune::schedule::{CellState, Policy as _, Standing};
-use perftune::search::{Aims, Axis, Bound, Figure, Reading, Scale, Search, Space, Told};
+use perftune::search::{Aims, Axis, Bound, Figure, Method, Reading, Scale, Search, Space, Told};
 use perftune::stats::{Better, Draw};
 
 /// After how many evaluations is looked.
@@ -225,7 +225,8 @@ fn judge(
     let mut judged = Judged { marks: Vec::new(), repeats: 0 };
     let seeds = table.times[0].len();
     for count in 1..=evals {
-        let search = Search { space: &table.space, aims: &aims, told: &told, seed };
+        let search =
+            Search { space: &table.space, aims: &aims, told: &told, seed, method: Method::Bayes };
         let cell = match method {
             "random" => draw.below(cells),
             _ => search.next(&states)[0].cell,
@@ -239,7 +240,13 @@ fn judge(
             vec![reading(table.times[cell][column]), reading(table.qualities[cell][column])];
         told.push(Told { cell, readings, failed: false });
         if MARKS.contains(&count) {
-            let search = Search { space: &table.space, aims: &aims, told: &told, seed };
+            let search = Search {
+                space: &table.space,
+                aims: &aims,
+                told: &told,
+                seed,
+                method: Method::Bayes,
+            };
             judged.marks.push(truth.miss(limited, &search.recommended()));
         }
     }
@@ -330,7 +337,7 @@ fn ask() {
     };
     let told: Vec<Told> = (0..100).map(told).collect();
     let states = vec![CellState { made: Vec::new(), standing: Standing::Open }; count];
-    let search = Search { space: &space, aims: &aims, told: &told, seed: 1 };
+    let search = Search { space: &space, aims: &aims, told: &told, seed: 1, method: Method::Bayes };
     let mut times: Vec<f64> = (0..7)
         .map(|_| {
             let begin = Instant::now();

@@ -72,6 +72,7 @@ mod tests {
             seed: 1,
             repeats: Repeats::Fixed(1),
             budget_s: None,
+            search: None,
             varying: vec!["model".to_owned()],
             runs: vec![run("mlp", "digits", 60), run("cnn", "fashion-mnist", 10)],
             objectives: Vec::new(),

@@ -17,7 +17,6 @@ use crate::app::grid;
 use crate::app::session::{RunRequest, Streams, execute};
 use crate::config::CommandRequest;
 use crate::config::plan::Plan;
-use crate::report::closing::Closing;
 use crate::report::command;
 
 /// Runs the command, or the cells that its axes make of it.
@@ -55,14 +54,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         derived: &derived,
         shadow: None,
         per_run: false,
-        closing: Closing {
-            planned: Some(executed.planned),
-            elapsed_s: Some(elapsed_s),
-            folder: Some(&shown),
-            cut: executed.cut,
-            fastest: &derived.fastest,
-            front: derived.front.as_ref(),
-        },
+        closing: executed.closing(elapsed_s, &shown, &derived),
     };
     let width = if args.pass_stdout { output::stderr_width() } else { output::stdout_width() };
     let text = match args.format {

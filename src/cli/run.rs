@@ -21,7 +21,6 @@ use crate::app::grid;
 use crate::app::rules::parse_rules;
 use crate::app::session::{RunRequest, execute};
 use crate::app::shadow::Shadow;
-use crate::report::closing::Closing;
 
 /// Runs the grid.
 pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
@@ -72,20 +71,14 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let shadow = shadow.transpose()?;
     let derived = Derived::new(&executed.results, records, None)?;
     derived.write(&executed.results, records, shadow.as_ref())?;
+    let shown = folder.display().to_string();
     let document = Document {
         name: &plan.name,
         records,
         derived: &derived,
         shadow: shadow.as_ref(),
         per_run: args.per_run,
-        closing: Closing {
-            planned: Some(executed.planned),
-            elapsed_s: Some(elapsed_s),
-            folder: Some(&folder.display().to_string()),
-            cut: executed.cut,
-            fastest: &derived.fastest,
-            front: derived.front.as_ref(),
-        },
+        closing: executed.closing(elapsed_s, &shown, &derived),
     };
     document.print(args.format)?;
     if talks {

@@ -31,6 +31,7 @@ impl Settings {
             seed: self.seed.0,
             repeats: self.repeats,
             budget_s: self.budget_s,
+            search: self.search.policy(&runs),
             varying,
             runs,
             objectives: objectives::plain(&self.objectives),

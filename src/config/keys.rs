@@ -14,6 +14,7 @@ use super::metrics;
 use super::objectives;
 use super::plan::{PlannedRun, WorkerProgram};
 use super::read::{self, LONGEST_S};
+use super::search::{AUTO, METHODS, TRIALS};
 use super::serving::{self, Load, Placed};
 use super::settings::Settings;
 use super::worker;
@@ -98,6 +99,12 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key("run.budget", Duration(0.001, LONGEST_S, |s, v, _| s.budget_s = Some(v.as_secs())))
         .about("time for the whole grid; what is not run by then is left to --resume")
         .never(|plan, _| plan.budget_s.into()),
+    key("search.method", Word(METHODS, |s, word, at| s.search.method = Some((word, at.key))))
+        .about("how cells are chosen; auto: all where there are no more than trials, else bayes")
+        .never(|_, _| AUTO.into()),
+    key("search.trials", Count(1, MANY, |s, v, at| s.search.trials = Some((v, at.key))))
+        .about("the most runs of a search, repeats among them")
+        .never(|_, _| TRIALS.into()),
     key("train.epochs", Count(0, MANY, |s, v, at| (s.train.epochs, s.epochs_place) = (v, at.key)))
         .about("the budget in passes over the training data; 0: do not train")
         .always("train.epochs", |_, run| run.job.train.epochs.into()),

@@ -34,6 +34,7 @@ pub mod reference;
 mod resolve;
 pub mod rule;
 mod schema;
+mod search;
 mod select;
 mod serving;
 mod set;
@@ -196,6 +197,7 @@ fn planned(
     let mut settings = schema::settings(root, context, problems);
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
     header::settle_repeats(&mut settings, request.full, problems);
+    search::check(&settings.search, &settings.objectives, root, problems);
     settings.declared = declared;
     settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s);
     let machine = &request.machine;

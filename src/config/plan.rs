@@ -15,6 +15,7 @@ use crate::metric::Better;
 use crate::recorded::Answer;
 use crate::sampler::policy::SamplerPolicy;
 use crate::schedule::Repeats;
+use crate::search::SearchPolicy;
 
 /// A checked experiment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,6 +30,9 @@ pub struct Plan {
     /// Time for the whole grid, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget_s: Option<f64>,
+    /// A search instead of all cells.
+    #[serde(skip)]
+    pub search: Option<SearchPolicy>,
     /// Axes with more than one value, in the order of the file: they name the cells.
     pub varying: Vec<String>,
     /// Every run, the repeats of a cell far apart: all cells once, then all again. Where nobody knows yet how many there will

@@ -43,7 +43,7 @@ pub(super) struct TableDef {
     pub(super) holds: Holds,
 }
 
-pub(super) static TABLES: [TableDef; 20] = {
+pub(super) static TABLES: [TableDef; 21] = {
     const fn table(name: &'static str, holds: Holds, about: &'static str) -> TableDef {
         TableDef { name, about, holds }
     }
@@ -53,6 +53,7 @@ pub(super) static TABLES: [TableDef; 20] = {
         table("axes", GridKeys, "axes of your own: what [grid] alone cannot say of them"),
         table("metrics", GridKeys, "metrics of your own: what a program reports of itself"),
         table("run", GridKeys, "the run of the whole grid"),
+        table("search", GridKeys, "a search among the cells instead of a run of each"),
         table(
             "train",
             CellKeys,

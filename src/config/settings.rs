@@ -9,6 +9,7 @@ use super::limits::LimitsAsked;
 use super::metrics::{self, Chosen};
 use super::objectives::Aimed;
 use super::plan::{WorkerProgram, WorkerSettings};
+use super::search::SearchAsked;
 use super::serving::Serving;
 use crate::control::policy::StopPolicy;
 use crate::document::problems::{GRID, Place};
@@ -27,6 +28,7 @@ pub(super) struct Settings {
     /// `max_repeats`, and where it stands.
     pub(super) max_repeats: Option<(u32, Place)>,
     pub(super) budget_s: Option<f64>,
+    pub(super) search: SearchAsked,
     /// Its axes are not set.
     pub(super) train: TrainSpec,
     pub(super) epochs_place: Place,
@@ -74,6 +76,7 @@ impl Default for Settings {
             repeats: Repeats::AUTO,
             max_repeats: None,
             budget_s: None,
+            search: SearchAsked::default(),
             train: TrainSpec {
                 epochs: 10,
                 validation_share: 0.1,

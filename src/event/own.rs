@@ -25,6 +25,17 @@ pub enum AxisValue {
     Unset,
 }
 
+impl AxisValue {
+    /// It as a number, if it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Whole(value) => Some(*value as f64),
+            Self::Number(value) => Some(*value),
+            Self::Flag(_) | Self::Text(_) | Self::Unset => None,
+        }
+    }
+}
+
 /// As cells are named by it, and `--only` chooses it; numbers read back as the same number.
 impl fmt::Display for AxisValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 
-use super::process::{Kernel, Seen, Solved, Theta, diagonal, solve};
+use super::kernel::{Kernel, Seen, Solved, Theta, diagonal, solve};
 use super::space::Space;
 
 /// A normal distribution of the logarithm of a hyperparameter.
@@ -242,7 +242,6 @@ fn climb(mut at: Vec<f64>, height: impl Fn(&[f64]) -> Height) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::process::Process;
     use super::super::space::Axis;
     use super::*;
     use proptest::prelude::*;
@@ -277,22 +276,5 @@ mod tests {
                 prop_assert!((slope[at] - by_differences).abs() < 1e-4 * (1.0 + slope[at].abs()), "{at}: {} {by_differences}", slope[at]);
             }
         }
-    }
-
-    #[test]
-    fn beliefs_are_sure_where_much_was_seen_and_unsure_elsewhere() {
-        let space = space();
-        let line: Vec<Seen> = [0, 1, 2, 4].map(|cell| seen(cell, cell as f64, 5.0)).into();
-        let process = Process::fit(&space, &line, &PRIORS).unwrap();
-        let beliefs = process.beliefs(&[0, 2, 3, 8]);
-        assert!((beliefs[0].mean - 0.0).abs() < 0.3 && (beliefs[1].mean - 2.0).abs() < 0.3);
-        assert!((beliefs[2].mean - 3.0).abs() < 0.5, "{beliefs:?}");
-        assert!(beliefs[1].variance < beliefs[2].variance);
-        assert!(beliefs[2].variance < beliefs[3].variance);
-        // Equal values: no spread to scale by, and nothing to be unsure of but the kind that was not seen.
-        let same: Vec<Seen> = [0, 1, 2].map(|cell| seen(cell, 7.0, 1.0)).into();
-        let belief = Process::fit(&space, &same, &PRIORS).unwrap().beliefs(&[1])[0];
-        assert!((belief.mean - 7.0).abs() < 1e-6 && belief.variance.is_finite());
-        assert!(Process::fit(&space, &[], &PRIORS).is_none());
     }
 }

@@ -15,11 +15,14 @@
 mod aims;
 mod fit;
 mod gain;
+mod kernel;
+mod policy;
 mod process;
 mod space;
 mod step;
 
 pub use self::aims::{Aims, Bound, Figure, Reading, Scale};
+pub use self::policy::{Method, SearchPolicy};
 pub use self::space::{Axis, Space, UNSET};
 pub use self::step::{Search, Told};
 

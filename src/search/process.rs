@@ -1,43 +1,18 @@
 //! A Gaussian process over the cells for one figure.
 //!
-//! The kernel between cells is `main / D * sum k_d + signal * prod k_d` with a Matern 5/2 kernel `k_d` of each of the `D` axes:
-//! effects of single axes, and what they do together. A cell is off this by a variance of its `own`, and a visit off its cell
-//! by what it says itself and by `noise`, which repeated visits show and the rest of the likelihood bounds. All hyperparameters
-//! are those of the highest posterior density (`fit`).
+//! Its hyperparameters are those of the highest posterior density (`fit`).
 
-use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
+use nalgebra::{DMatrix, DVector};
 
 use super::fit::{self, Priors};
+use super::kernel::{JITTER, Kernel, Seen, Theta};
 use super::space::Space;
-
-/// What the visits of a cell say of a figure together, on the scale of the model.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Seen {
-    pub(super) cell: usize,
-    /// The mean of the visits.
-    pub(super) value: f64,
-    /// The variance of that mean that the visits say themselves.
-    pub(super) known: f64,
-    pub(super) visits: f64,
-    /// The sum of the squared deviations of the visits from their mean.
-    pub(super) squares: f64,
-}
 
 /// What is believed of a figure of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Belief {
     pub(super) mean: f64,
     pub(super) variance: f64,
-}
-
-/// Logarithms of the hyperparameters: of variances, and of lengths in which 1 is from one end of an axis to the other.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Theta {
-    pub(super) signal: f64,
-    pub(super) main: f64,
-    pub(super) noise: f64,
-    pub(super) own: f64,
-    pub(super) lengths: Vec<f64>,
 }
 
 /// A process that knows what was seen.
@@ -53,104 +28,8 @@ pub(super) struct Process<'a> {
     scale: f64,
 }
 
-/// The kernel of each axis for each pair of its places.
-pub(super) struct Kernel {
-    tables: Vec<Vec<f64>>,
-    sizes: Vec<usize>,
-    main: f64,
-    signal: f64,
-}
-
-/// The Matern 5/2 kernel at this distance in lengths.
-fn matern(distance: f64) -> f64 {
-    let s = 5.0_f64.sqrt() * distance;
-    (1.0 + s + s * s / 3.0) * (-s).exp()
-}
-
-impl Kernel {
-    pub(super) fn new(space: &Space, theta: &Theta) -> Self {
-        let axes = space.axes();
-        let sizes: Vec<usize> = axes.iter().map(|axis| axis.levels() + 1).collect();
-        let table = |(at, length): (usize, &f64)| {
-            let size = sizes[at];
-            let pairs = (0..size * size).map(|pair| (pair / size, pair % size));
-            pairs.map(|(a, b)| matern(axes[at].distance(a, b) / length.exp())).collect()
-        };
-        let tables = theta.lengths.iter().enumerate().map(table).collect();
-        let main = theta.main.exp() / (axes.len() as f64).max(1.0);
-        Self { tables, sizes, main, signal: theta.signal.exp() }
-    }
-
-    /// The kernel of each axis between two cells.
-    pub(super) fn of_axes<'k>(
-        &'k self,
-        a: &'k [usize],
-        b: &'k [usize],
-    ) -> impl Iterator<Item = f64> + 'k {
-        let places = a.iter().zip(b).enumerate();
-        places.map(|(at, (a, b))| self.tables[at][a * self.sizes[at] + b])
-    }
-
-    /// The variance of what all cells have by their axes.
-    pub(super) fn variance(&self) -> f64 {
-        self.main * self.tables.len() as f64 + self.signal
-    }
-
-    /// Between two cells: by single axes, and by all together.
-    pub(super) fn between(&self, a: &[usize], b: &[usize]) -> (f64, f64) {
-        let both = self.of_axes(a, b).fold((0.0, 1.0), |(sum, product), k| (sum + k, product * k));
-        (self.main * both.0, self.signal * both.1)
-    }
-
-    /// Between one cell and each of these, added to `to`.
-    fn row(&self, cell: &[usize], others: &[Vec<usize>], to: &mut [f64]) {
-        let mut products = vec![self.signal; others.len()];
-        to.fill(0.0);
-        for (at, place) in cell.iter().enumerate() {
-            let size = self.sizes[at];
-            let table = &self.tables[at][place * size..(place + 1) * size];
-            for ((sum, product), other) in to.iter_mut().zip(&mut products).zip(others) {
-                let one = table[other[at]];
-                *sum += one;
-                *product *= one;
-            }
-        }
-        for (sum, product) in to.iter_mut().zip(&products) {
-            *sum = self.main * *sum + product;
-        }
-    }
-}
-
 /// Cells whose beliefs are computed together: their rows stay in the cache.
 const BLOCK: usize = 512;
-
-/// What keeps a matrix of equal cells positive.
-const JITTER: f64 = 1e-9;
-
-/// What a seen cell adds to the variance of its own value.
-pub(super) fn diagonal(seen: &Seen, theta: &Theta) -> f64 {
-    theta.own.exp() + seen.known + theta.noise.exp() / seen.visits + JITTER
-}
-
-/// The process at these hyperparameters: the factored matrix, the weights of what was seen and the mean of all.
-pub(super) struct Solved {
-    pub(super) factor: Cholesky<f64, Dyn>,
-    pub(super) weights: DVector<f64>,
-    pub(super) mean: f64,
-    pub(super) rest: DVector<f64>,
-}
-
-/// Solves a matrix of what was seen; `None` where it is not positive.
-pub(super) fn solve(matrix: DMatrix<f64>, seen: &[Seen]) -> Option<Solved> {
-    let factor = matrix.cholesky()?;
-    let values = DVector::from_iterator(seen.len(), seen.iter().map(|seen| seen.value));
-    let ones = factor.solve(&DVector::from_element(seen.len(), 1.0));
-    // The mean of standardised values is itself off 0 by about 1.
-    let mean = ones.dot(&values) / (ones.sum() + 1.0);
-    let rest = values.add_scalar(-mean);
-    let weights = factor.solve(&rest);
-    Some(Solved { factor, weights, mean, rest })
-}
 
 impl<'a> Process<'a> {
     /// The process that fits best what was seen; `None` where nothing was.
@@ -222,5 +101,35 @@ impl<'a> Process<'a> {
             variance: belief.variance.max(JITTER) * self.scale.powi(2),
         };
         beliefs.into_iter().map(unit).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fit::PRIORS;
+    use super::super::space::Axis;
+    use super::*;
+
+    fn seen(cell: usize, value: f64, visits: f64) -> Seen {
+        Seen { cell, value, known: 0.01, visits, squares: 0.02 * (visits - 1.0) }
+    }
+
+    #[test]
+    fn beliefs_are_sure_where_much_was_seen_and_unsure_elsewhere() {
+        let axes = vec![Axis::ordered(&[0.0, 1.0, 2.0, 3.0, 4.0]), Axis::Choice(2)];
+        let cell = |at: u16| vec![at % 5, at / 5].into_boxed_slice();
+        let space = Space::new(axes, (0..10).map(cell).collect(), vec![0; 10]);
+        let line: Vec<Seen> = [0, 1, 2, 4].map(|cell| seen(cell, cell as f64, 5.0)).into();
+        let process = Process::fit(&space, &line, &PRIORS).unwrap();
+        let beliefs = process.beliefs(&[0, 2, 3, 8]);
+        assert!((beliefs[0].mean - 0.0).abs() < 0.3 && (beliefs[1].mean - 2.0).abs() < 0.3);
+        assert!((beliefs[2].mean - 3.0).abs() < 0.5, "{beliefs:?}");
+        assert!(beliefs[1].variance < beliefs[2].variance);
+        assert!(beliefs[2].variance < beliefs[3].variance);
+        // Equal values: no spread to scale by, and nothing to be unsure of but the kind that was not seen.
+        let same: Vec<Seen> = [0, 1, 2].map(|cell| seen(cell, 7.0, 1.0)).into();
+        let belief = Process::fit(&space, &same, &PRIORS).unwrap().beliefs(&[1])[0];
+        assert!((belief.mean - 7.0).abs() < 1e-6 && belief.variance.is_finite());
+        assert!(Process::fit(&space, &[], &PRIORS).is_none());
     }
 }

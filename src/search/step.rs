@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::aims::{Aims, Bound, Figure, Reading};
 use super::fit::PRIORS;
 use super::gain::{Room, expected, rooms};
-use super::process::{Belief, Process, Seen};
+use super::kernel::Seen;
+use super::policy::Method;
+use super::process::{Belief, Process};
 use super::space::Space;
 use crate::schedule::{CellState, Policy, Standing, Visit};
 use crate::stats::{Draw, normal_below};
@@ -32,6 +34,8 @@ pub struct Search<'a> {
     pub told: &'a [Told],
     /// Of the first cells, and of those that are looked at where there are too many.
     pub seed: u64,
+    /// How the next cell is chosen.
+    pub method: Method,
 }
 
 /// Cells that are measured before a model says anything.
@@ -117,8 +121,13 @@ impl Search<'_> {
         }
         let mut draw = Draw::new(self.seed.rotate_left(32) ^ self.told.len() as u64);
         let visited: BTreeSet<usize> = self.told.iter().map(|told| told.cell).collect();
-        let model =
-            if visited.len() < DESIGN.min(self.space.len() / 4) { None } else { self.model() };
+        if self.method == Method::Random {
+            let fresh = open.iter().copied().filter(|cell| !visited.contains(cell));
+            let fresh: Vec<usize> = fresh.collect();
+            return (!fresh.is_empty()).then(|| fresh[draw.below(fresh.len())]);
+        }
+        let is_design = visited.len() < DESIGN.min(self.space.len() / 4);
+        let model = if is_design { None } else { self.model() };
         match model {
             Some(model) => self.best(model, &open, closed, &mut draw),
             None => self.farthest(&open, &visited, &mut draw),
@@ -364,9 +373,15 @@ fn together(cell: usize, readings: &[Reading]) -> Seen {
 
 impl Policy for Search<'_> {
     fn next(&self, cells: &[CellState]) -> Vec<Visit> {
+        let is_closed = |state: &CellState| match state.standing {
+            Standing::Open => false,
+            // Of one visit nobody knows how the next one would differ.
+            Standing::Known => state.made.len() > 1,
+            Standing::Futile | Standing::Settled | Standing::Failed => true,
+        };
+        let cells_of = cells.iter().enumerate();
         let closed =
-            |(cell, state): (usize, &CellState)| (state.standing != Standing::Open).then_some(cell);
-        let closed = cells.iter().enumerate().filter_map(closed).collect();
+            cells_of.filter_map(|(cell, state)| is_closed(state).then_some(cell)).collect();
         let next = self.step(&closed);
         next.map(|cell| Visit { cell, repeat: cells[cell].next() }).into_iter().collect()
     }

@@ -30,8 +30,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "event", "metric", "load", "units", "control", "schedule", "sampler", "document",
-            "dataset", "gate", "recorded",
+            "event", "metric", "load", "units", "control", "schedule", "search", "sampler",
+            "document", "dataset", "gate", "recorded",
         ],
     ),
     (
@@ -47,6 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "load",
             "control",
             "schedule",
+            "search",
             "sampler",
             "worker",
             "store",

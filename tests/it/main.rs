@@ -42,6 +42,7 @@ mod robustness;
 mod rounds;
 mod run;
 mod schema;
+mod search;
 mod serving;
 mod shadow;
 mod signals;

@@ -13,6 +13,7 @@ use super::checks;
 use super::manifest::{AllRuns, manifest};
 use super::recorder::Recorder;
 use super::request::{Executed, Prepared, RunRequest, Shared};
+use super::search::Planner;
 use crate::app::environment::{self, SessionIdentity};
 use crate::app::front::front;
 use crate::app::summary::{Asked, summaries};
@@ -22,7 +23,7 @@ use crate::event::{Cut, MemoryGuard, RunRecord, Vendor};
 use crate::report::front::Mark;
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
-use crate::schedule::{self, Policy, Rounds};
+use crate::schedule;
 use crate::store::{Recorded, Results};
 
 /// What there is to say of a command that is no cell of a grid file; its threads are those that it may use.
@@ -86,6 +87,13 @@ impl<'a> OpenFolder<'a> {
         let is_it = |run: &Prepared| run.spec.cell == cell && run.spec.repeat == repeat;
         let place = self.prepared.iter().position(is_it)?;
         Some((&self.prepared[place].spec, self.kept[place].as_ref()))
+    }
+
+    /// The runs that are not whole yet.
+    pub(super) fn missing(&self) -> BTreeSet<String> {
+        let runs = self.prepared.iter().zip(&self.kept);
+        let missing = runs.filter(|(_, kept)| kept.is_none());
+        missing.map(|(run, _)| run.spec.run.clone()).collect()
     }
 
     /// Forgets what is kept of these runs, here and in the folder: they have to run again.
@@ -178,13 +186,18 @@ impl ActiveFolder<'_> {
         Ok(self.recorder.results.write("manifest.json", &manifest)?)
     }
 
+    /// How many of its runs have been made.
+    pub(super) fn made(&self) -> usize {
+        self.recorder.records.len()
+    }
+
     /// What its runs are called beside those of another folder.
     pub(super) fn title(&self) -> Option<&'static str> {
         self.request.title
     }
 
     /// The visits that come next; what was not promised before is from now on.
-    pub(super) fn next(&mut self, rounds: &Rounds) -> Result<Vec<RunSpec>, Fault> {
+    pub(super) fn next(&mut self, planner: &Planner) -> Result<Vec<RunSpec>, Fault> {
         let first: Vec<&PlannedRun> =
             self.request.runs.iter().filter(|run| run.repeat == 1).collect();
         let within: HashMap<&str, f64> =
@@ -193,7 +206,7 @@ impl ActiveFolder<'_> {
         let cells: Vec<&str> = first.iter().map(|run| &*run.cell).collect();
         let records = &self.recorder.records;
         let figures = schedule::figures(records, within);
-        let most = rounds.repeats.most();
+        let most = self.request.plan.repeats.most();
         let mut states = schedule::states(&cells, records, &figures, within, most);
         let dominated = self.dominated()?;
         for (cell, state) in cells.iter().zip(&mut states) {
@@ -209,8 +222,10 @@ impl ActiveFolder<'_> {
         let known = self.recorder.prepared();
         let mut specs = Vec::new();
         let mut new = Vec::new();
-        for visit in rounds.next(&states) {
+        let mut promised = false;
+        for visit in planner.next(records, &states) {
             let run = first[visit.cell].visit(visit.repeat);
+            promised |= self.later.remove(&run.run);
             if let Some(known) = known.get(&*run.run) {
                 specs.push(known.spec.clone());
             } else {
@@ -222,6 +237,9 @@ impl ActiveFolder<'_> {
         if !new.is_empty() {
             self.all.add(&new);
             self.recorder.add(new, &self.all.order);
+            promised = true;
+        }
+        if promised {
             self.write_manifest()?;
         }
         Ok(specs)
@@ -278,7 +296,7 @@ impl ActiveFolder<'_> {
         let warning = warning.or(gone);
         let planned = self.all.without(&self.later).order.len();
         let Recorder { results, records, .. } = self.recorder;
-        Ok((Executed { records, planned, cut, results }, warning))
+        Ok((Executed { records, planned, cut, found: None, results }, warning))
     }
 }
 

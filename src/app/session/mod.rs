@@ -12,6 +12,7 @@ mod folder;
 mod manifest;
 mod recorder;
 mod request;
+mod search;
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -23,12 +24,12 @@ pub use crate::runner::Streams;
 
 use self::deadline::Deadline;
 use self::folder::{ActiveFolder, SessionFacts};
+use self::search::Planner;
 use super::{Fault, Observer};
 use crate::event::{Cut, RunEvent, RunEventKind, RunRecord, RunStatus};
 use crate::report::ending::failure_text;
 use crate::runner::{self, Cells, Interrupts, Order, RunSpec, VirtualTime};
 use crate::sampler::{Machine, Sampler};
-use crate::schedule::{Repeats, Rounds};
 
 /// The runs of some folders, made in one order.
 pub struct Session<'a> {
@@ -74,17 +75,18 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Visits the cells of the first folder, round after round, until nothing more is to be done.
-    fn visit(&mut self, rounds: &Rounds) -> Result<(), Fault> {
+    /// Visits the cells of the first folder as this says, until nothing more is to be done.
+    fn visit(&mut self, planner: &Planner) -> Result<(), Fault> {
+        let before = self.folders[0].made();
         while !self.interrupted() {
-            let specs = self.folders[0].next(rounds)?;
+            let specs = self.folders[0].next(planner)?;
             self.leave(|cell| specs.iter().any(|spec| spec.cell == cell.cell));
             if specs.is_empty() {
                 break;
             }
-            self.observer.expect(self.made + specs.len());
-            let last = matches!(rounds.repeats, Repeats::Fixed(_));
-            self.make(specs.into_iter().map(|spec| (0, spec)).collect(), last)?;
+            let most = planner.most().map_or(0, |most| (most as usize).saturating_sub(before));
+            self.observer.expect(most.max(self.made + specs.len()));
+            self.make(specs.into_iter().map(|spec| (0, spec)).collect(), planner.knows_all())?;
         }
         Ok(())
     }
@@ -168,12 +170,17 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     }
     let sampler = Sampler::new(request.plan.sampler);
     let folder = OpenFolder::open(request, checked)?;
-    let mut session = Session::begin(vec![folder], Shared::default(), &sampler, observer)?;
     let plan = request.plan;
+    // Of a search nobody knows which cells it will visit.
+    let later = plan.search.map(|_| folder.missing()).unwrap_or_default();
+    let shared = Shared { later, ..Shared::default() };
+    let mut session = Session::begin(vec![folder], shared, &sampler, observer)?;
     plan.budget_s.map(|budget_s| session.limit(budget_s)).transpose()?;
-    session.visit(&Rounds { repeats: plan.repeats, seed: plan.seed })?;
+    let planner = Planner::of(plan, request.runs);
+    session.visit(&planner)?;
     let executed = session.end()?.pop();
-    let executed = executed.ok_or_else(|| Fault::new("no results folder is open"))?;
+    let mut executed = executed.ok_or_else(|| Fault::new("no results folder is open"))?;
+    executed.found = planner.found(&executed.records);
     let is_over = |run: &RunRecord| run.status != RunStatus::Cancelled;
     if executed.cut == Some(Cut::Budget) && !executed.records.iter().any(is_over) {
         let what = "the budget was used up before the first run was over: nothing was measured";

@@ -5,8 +5,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::app::derived::Derived;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::{Cut, RunRecord};
+use crate::report::closing::{Closing, Found};
 use crate::runner::{RunSpec, Streams};
 use crate::store::{Existing, Recorded, Results};
 
@@ -60,8 +62,30 @@ pub struct Executed {
     pub planned: usize,
     /// Who ended it before all was done.
     pub cut: Option<Cut>,
+    /// What a search found, where there was one.
+    pub found: Option<Found>,
     /// The folder, still locked: the reports go there.
     pub results: Results,
+}
+
+impl Executed {
+    /// What its closing line says.
+    pub fn closing<'a>(
+        &'a self,
+        elapsed_s: f64,
+        folder: &'a str,
+        derived: &'a Derived,
+    ) -> Closing<'a> {
+        Closing {
+            planned: Some(self.planned),
+            elapsed_s: Some(elapsed_s),
+            folder: Some(folder),
+            cut: self.cut,
+            fastest: &derived.fastest,
+            front: derived.front.as_ref(),
+            found: self.found.as_ref(),
+        }
+    }
 }
 
 /// A run as it is started, and what is kept of it so that `--resume` knows it again.

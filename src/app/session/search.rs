@@ -1,0 +1,230 @@
+//! Who decides which visits come next: rounds over all cells, or a search among them.
+//!
+//! What is next is decided by `schedule` and `search`; here the axes of a plan become a space, its objectives and limits aims,
+//! and its records what was told. Invariant: all of it follows from the plan and the records, so that `--resume` goes on.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::config::plan::{Plan, PlannedRun};
+use crate::event::{AxisList, AxisValue, RunRecord, RunStatus, StopReason};
+use crate::metric::{MetricDef, MetricId, Source};
+use crate::report::closing::Found;
+use crate::report::headline::Place;
+use crate::schedule::{CONFIDENCE, CellState, Policy, Repeats, Rounds, Visit};
+use crate::search::{
+    Aims, Axis, Bound, Figure, Reading, Scale, Search, SearchPolicy, Space, Told, UNSET,
+};
+use crate::stats::distribution::normal;
+use crate::units::Unit;
+
+/// Who decides which visits come next.
+pub(super) enum Planner {
+    /// All cells, round after round.
+    Rounds(Rounds),
+    /// Some of them.
+    Search(Box<Searcher>),
+}
+
+impl Planner {
+    /// As the plan says, for the cells of these runs.
+    pub(super) fn of(plan: &Plan, runs: &[PlannedRun]) -> Self {
+        let cells: Vec<&PlannedRun> = runs.iter().filter(|run| run.repeat == 1).collect();
+        match plan.search {
+            Some(policy) => Self::Search(Box::new(Searcher::new(plan, policy, &cells))),
+            None => Self::Rounds(Rounds { repeats: plan.repeats, seed: plan.seed }),
+        }
+    }
+
+    /// The next visits.
+    pub(super) fn next(&self, records: &[RunRecord], states: &[CellState]) -> Vec<Visit> {
+        match self {
+            Self::Rounds(rounds) => rounds.next(states),
+            Self::Search(searcher) => searcher.next(records, states),
+        }
+    }
+
+    /// What a search has found by these records.
+    pub(super) fn found(&self, records: &[RunRecord]) -> Option<Found> {
+        match self {
+            Self::Rounds(_) => None,
+            Self::Search(searcher) => Some(searcher.found(records)),
+        }
+    }
+
+    /// Whether the first visits that it tells are all there will be.
+    pub(super) fn knows_all(&self) -> bool {
+        matches!(self, Self::Rounds(Rounds { repeats: Repeats::Fixed(_), .. }))
+    }
+
+    /// The most runs that it makes, where that is known.
+    pub(super) fn most(&self) -> Option<u32> {
+        match self {
+            Self::Rounds(_) => None,
+            Self::Search(searcher) => Some(searcher.policy.trials),
+        }
+    }
+}
+
+/// A search over the cells of a plan.
+pub(super) struct Searcher {
+    policy: SearchPolicy,
+    space: Space,
+    aims: Aims,
+    /// The metric of each figure of the aims.
+    metrics: Vec<MetricId>,
+    /// The place of each cell.
+    cells: HashMap<String, usize>,
+    seed: u64,
+}
+
+impl Searcher {
+    fn new(plan: &Plan, policy: SearchPolicy, cells: &[&PlannedRun]) -> Self {
+        let (metrics, aims) = aims(plan, cells);
+        let places = cells.iter().enumerate().map(|(place, run)| (run.cell.clone(), place));
+        let (space, cells) = (space(cells), places.collect());
+        Self { policy, space, aims, metrics, cells, seed: plan.seed }
+    }
+
+    fn next(&self, records: &[RunRecord], states: &[CellState]) -> Vec<Visit> {
+        let made: usize = states.iter().map(|state| state.made.len()).sum();
+        if made >= self.policy.trials as usize {
+            return Vec::new();
+        }
+        self.search(&self.all_told(records)).next(states)
+    }
+
+    fn all_told(&self, records: &[RunRecord]) -> Vec<Told> {
+        records.iter().filter_map(|record| self.told(record)).collect()
+    }
+
+    fn search<'a>(&'a self, told: &'a [Told]) -> Search<'a> {
+        let (space, aims, method) = (&self.space, &self.aims, self.policy.method);
+        Search { space, aims, told, seed: self.seed, method }
+    }
+
+    fn found(&self, records: &[RunRecord]) -> Found {
+        let told = self.all_told(records);
+        let visited: BTreeSet<usize> = told.iter().map(|told| told.cell).collect();
+        let names: HashMap<usize, &String> =
+            self.cells.iter().map(|(name, place)| (*place, name)).collect();
+        let recommended = self.search(&told).recommended();
+        let recommended = recommended.iter().filter_map(|cell| names.get(cell));
+        Found {
+            visited: visited.len(),
+            cells: self.space.len(),
+            recommended: recommended.map(|name| (*name).clone()).collect(),
+        }
+    }
+
+    /// What a run says; nothing if it was ended from outside.
+    fn told(&self, record: &RunRecord) -> Option<Told> {
+        let cell = *self.cells.get(&record.cell)?;
+        let failed =
+            record.status == RunStatus::Failed || record.stop.reason == StopReason::OutOfMemory;
+        let readings = self.metrics.iter().map(|metric| reading(record, metric.def())).collect();
+        (record.status != RunStatus::Cancelled).then_some(Told { cell, readings, failed })
+    }
+}
+
+/// The figure of a run where one speaks for all of it.
+fn reading(record: &RunRecord, def: &MetricDef) -> Option<Reading> {
+    let row = Place::of(def).row(record, def.id)?;
+    let value = row.estimate.filter(|value| value.is_finite())?;
+    // What is read when training is over says nothing of a model half trained.
+    if def.is_of_model() && !record.trained_to_the_end() {
+        return None;
+    }
+    let half = row.low.zip(row.high).map_or(0.0, |(low, high)| (high - low) / 2.0);
+    let deviation = half / normal(CONFIDENCE);
+    Some(Reading { value, variance: if deviation.is_finite() { deviation.powi(2) } else { 0.0 } })
+}
+
+/// The scale on which a metric is modelled: of shares by their odds, of quantities that cannot be negative by their logarithm.
+fn scale(def: &MetricDef) -> Scale {
+    match def.source {
+        Source::Model(figure) if figure.is_accuracy() => Scale::Logit,
+        _ if def.unit == Unit::One || def.unit == Unit::Percent || def.may_be_negative() => {
+            Scale::Plain
+        }
+        _ => Scale::Log,
+    }
+}
+
+/// The objectives of a plan and the limits that all its cells have. Limits of single cells decide only whether these are feasible.
+fn aims(plan: &Plan, cells: &[&PlannedRun]) -> (Vec<MetricId>, Aims) {
+    let mut metrics: Vec<MetricId> = Vec::new();
+    let mut figures: Vec<Figure> = Vec::new();
+    let mut at = |id: MetricId, figures: &mut Vec<Figure>| {
+        metrics.iter().position(|known| *known == id).unwrap_or_else(|| {
+            metrics.push(id);
+            figures.push(Figure { scale: scale(id.def()), aim: None, bound: None });
+            figures.len() - 1
+        })
+    };
+    for objective in &plan.objectives {
+        if let Some(def) = objective.metric.def() {
+            let at = at(def.id, &mut figures);
+            figures[at].aim = Some(objective.better);
+        }
+    }
+    let first = cells.first().map_or(&[][..], |run| &run.stop.constraints);
+    let shared = |limit: &&_| cells.iter().all(|run| run.stop.constraints.contains(limit));
+    for limit in first.iter().filter(shared) {
+        if let Some(def) = limit.metric.def() {
+            let at = at(def.id, &mut figures);
+            figures[at].bound = Some(if limit.op.is_upper() {
+                Bound::AtMost(limit.limit)
+            } else {
+                Bound::AtLeast(limit.limit)
+            });
+        }
+    }
+    (metrics, Aims { figures })
+}
+
+/// The cells by the axes on which they differ; those of one data set are compared with each other.
+fn space(cells: &[&PlannedRun]) -> Space {
+    let list = AxisList::of(cells.iter().map(|run| &*run.job));
+    let mut axes = Vec::new();
+    let mut columns = Vec::new();
+    for def in list.defs() {
+        let values: Vec<AxisValue> = cells.iter().map(|run| def.of(&run.job)).collect();
+        let (scale, levels) = levels_of(&values);
+        if scale.levels() > 1 || levels.contains(&UNSET) {
+            axes.push(scale);
+            columns.push(levels);
+        }
+    }
+    let row = |cell: usize| columns.iter().map(|levels| levels[cell]).collect();
+    let mut names: HashMap<&str, u32> = HashMap::new();
+    let mut groups = Vec::with_capacity(cells.len());
+    for run in cells {
+        let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        groups.push(*names.entry(&run.job.dataset).or_insert(next));
+    }
+    Space::new(axes, (0..cells.len()).map(row).collect(), groups)
+}
+
+/// An axis of these values, and the level of each: in order where all are numbers.
+fn levels_of(values: &[AxisValue]) -> (Axis, Vec<u16>) {
+    let set = || values.iter().filter(|value| **value != AxisValue::Unset);
+    let numbers: Option<Vec<f64>> = set().map(AxisValue::number).collect();
+    let place = |found: Option<usize>| found.and_then(|at| u16::try_from(at).ok()).unwrap_or(UNSET);
+    if let Some(mut numbers) = numbers {
+        numbers.sort_by(f64::total_cmp);
+        numbers.dedup();
+        let level = |value: &AxisValue| {
+            let number = value.number()?;
+            numbers.binary_search_by(|other| other.total_cmp(&number)).ok()
+        };
+        let levels = values.iter().map(|value| place(level(value))).collect();
+        return (Axis::ordered(&numbers), levels);
+    }
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut level = |value: &AxisValue| {
+        let next = known.len();
+        (*value != AxisValue::Unset).then(|| *known.entry(value.to_string()).or_insert(next))
+    };
+    let levels = values.iter().map(|value| place(level(value))).collect();
+    (Axis::Choice(known.len()), levels)
+}
