@@ -84,6 +84,26 @@ fn one_that_is_declared_is_limited_compared_and_shown_like_a_built_in_one() {
     assert_eq!(lab.figure(HIGH, "run", "f1"), Some(0.75));
 }
 
+#[test]
+fn the_gate_judges_one_that_is_declared() {
+    let grid = GRID.replace("f = [0.5, 0.75]", "f = 0.75").replace("repeat = 1", "repeat = 8");
+    let lab = lab(&grid);
+    lab.run(&["--out", "good"]).exits(0);
+    lab.run(&["--out", "again"]).exits(0);
+    fs::write(lab.path("says.sh"), SAYS.replace("\"$1\"", "0.61")).unwrap();
+    lab.run(&["--out", "bad"]).exits(0);
+    let verdict = |candidate: &str| {
+        let shown = lab.call(&["check", "good", candidate, "--format", "json"]);
+        let judged: Value = serde_json::from_str(&shown.stdout).unwrap();
+        let rows = judged["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["metric"]["name"] == "f1").unwrap();
+        assert_eq!((&row["unit"], &row["direction"]), (&"1".into(), &"higher".into()));
+        row["verdict"].as_str().unwrap().to_owned()
+    };
+    // One session a side is a suspicion at most.
+    assert_eq!((verdict("bad"), verdict("again")), ("suspect".to_owned(), "pass".to_owned()));
+}
+
 /// A command that knows nothing of perftune: it prints its figures, and leaves a file where it is told to.
 const PRINTS: &str = r#"printf 'epoch 1: f1=0.2\nepoch 2: f1=%s' "$1"
 printf 'lag=2\nlag=4\n' >&2
