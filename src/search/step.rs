@@ -328,22 +328,24 @@ impl Search<'_> {
     /// little: how likely it is not to counts twice.
     fn score(&self, model: &Model<'_>, rooms: &BTreeMap<u32, Vec<Room>>, cell: usize) -> f64 {
         let Some(rooms) = rooms.get(&self.space.group(cell)) else { return 0.0 };
-        let visited = model.visited.contains(&cell);
+        let adds = |moves: &dyn Fn(usize) -> f64| {
+            let objectives = self.aims.objectives().map(|(figure, _)| {
+                let mean = model.signs[figure] * model.belief(cell, figure).mean;
+                (mean, moves(figure).sqrt())
+            });
+            expected(rooms, &objectives.collect::<Vec<_>>())
+        };
+        // What a repeat may still change is little; a new cell is taken for all that it may be.
+        let fresh = (!model.visited.contains(&cell))
+            .then(|| adds(&|figure| model.belief(cell, figure).variance));
         let gain = |visits: f64| {
             let kept = self.room_below(model, cell).map(|(room, figure)| {
                 let (left, moves) = model.after(cell, figure, visits);
                 normal_below((room - SURE * left.sqrt()) / moves.sqrt().max(f64::MIN_POSITIVE))
             });
             let kept: f64 = kept.product();
-            let objectives = self.aims.objectives().map(|(figure, _)| {
-                let belief = model.belief(cell, figure);
-                // What a repeat may still change is little; a new cell is taken for all that it may be.
-                let moves =
-                    if visited { model.after(cell, figure, visits).1 } else { belief.variance };
-                (model.signs[figure] * belief.mean, moves.sqrt())
-            });
-            let objectives: Vec<(f64, f64)> = objectives.collect();
-            kept * expected(rooms, &objectives) / visits
+            let adds = fresh.unwrap_or_else(|| adds(&|at| model.after(cell, at, visits).1));
+            kept * adds / visits
         };
         AHEAD.into_iter().map(gain).fold(0.0, f64::max) * model.success(cell).powi(2)
     }

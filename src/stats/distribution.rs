@@ -43,11 +43,16 @@ pub fn normal_below(z: f64) -> f64 {
 
 /// The mean of what a normal variable exceeds a value by, 0 where it does not.
 pub fn excess(mean: f64, sd: f64, over: f64) -> f64 {
+    /// Deviations beyond which what is left is below the precision of the numbers.
+    const FAR: f64 = 9.0;
     let by = mean - over;
     if sd <= 0.0 {
         return by.max(0.0);
     }
     let z = by / sd;
+    if z.abs() > FAR {
+        return by.max(0.0);
+    }
     (sd * Normal::standard().pdf(z) + by * normal_below(z)).max(0.0)
 }
 
