@@ -1,6 +1,7 @@
 //! Metrics of the user's own, from the grid file to the reports.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -229,6 +230,32 @@ fn the_example_limits_and_compares_by_figures_of_a_program_that_knows_nothing_of
     assert_eq!(rows.len(), 4);
     assert!(rows.iter().all(|row| row["f1"].parse::<f64>().is_ok_and(|f1| f1 > 0.5)));
     assert_eq!(rows.iter().filter(|row| row["verdict"] == "infeasible").count(), 1);
+}
+
+/// Whether Python has PyTorch.
+fn has_torch() -> bool {
+    let python = Command::new("python3").args(["-c", "import torch"]).output();
+    python.is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_script_of_pytorch_is_swept_and_judged_as_it_is() {
+    if !has_torch() {
+        eprintln!("left out: python3 has no torch");
+        return;
+    }
+    let lab = Lab::new("");
+    let grid = format!("{}/configs/pytorch.toml", env!("CARGO_MANIFEST_DIR"));
+    let args = ["run", &grid, "--out", "results/t", "--repeat", "1", "--set", "train.epochs=2"];
+    let table = lab.call(&args).exits(0).stdout;
+    assert!(table.contains("front: maximize f1; minimize command.time, memory.peak"), "{table}");
+    let rows = lab.rows("report.csv");
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        let f1: f64 = row["f1"].parse().unwrap();
+        assert!((0.1..=1.0).contains(&f1), "{row:?}");
+        assert_eq!(row["verdict"], "feasible", "{row:?}");
+    }
 }
 
 #[test]
