@@ -238,7 +238,7 @@ fn judge(
         let reading = |value: f64| Some(Reading { value, variance: 0.0 });
         let readings =
             vec![reading(table.times[cell][column]), reading(table.qualities[cell][column])];
-        told.push(Told { cell, readings, failed: false });
+        told.push(Told { cell, readings, failed: false, rejected: false });
         if MARKS.contains(&count) {
             let search = Search {
                 space: &table.space,
@@ -333,7 +333,7 @@ fn ask() {
         let mut value = || 1.0 + sum as f64 * (1.0 + draw.below(100) as f64 / 1000.0);
         let readings = [value(), value(), value()];
         let readings = readings.map(|value| Some(Reading { value, variance: 0.0 })).to_vec();
-        Told { cell: at, readings, failed: false }
+        Told { cell: at, readings, failed: false, rejected: false }
     };
     let told: Vec<Told> = (0..100).map(told).collect();
     let states = vec![CellState { made: Vec::new(), standing: Standing::Open }; count];

@@ -21,6 +21,8 @@ pub struct Told {
     pub readings: Vec<Option<Reading>>,
     /// Whether the visit failed: no memory, a crash, numbers that are none.
     pub failed: bool,
+    /// Whether the cell is not to be recommended by what this visit found of a limit, whatever the others say.
+    pub rejected: bool,
 }
 
 /// A search: what is known so far, from which the next visit follows.
@@ -196,6 +198,10 @@ impl Search<'_> {
     fn sure(&self, model: &Model<'_>) -> Vec<usize> {
         let keeps = |cell: &usize| {
             let cell = *cell;
+            let mut visits = self.told.iter().filter(|told| told.cell == cell);
+            if visits.any(|told| told.rejected) {
+                return false;
+            }
             let whole = self.told.iter().any(|told| told.cell == cell && !told.failed);
             whole
                 && self

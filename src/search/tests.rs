@@ -55,7 +55,7 @@ fn searched(aims: &Aims, visits: usize, noise: f64, seed: u64) -> (Vec<Told>, Ve
             Some(Reading { value, variance: 0.0 })
         };
         let readings = vec![reading(rate), reading(memory)];
-        told.push(Told { cell: visit.cell, readings, failed: false });
+        told.push(Told { cell: visit.cell, readings, failed: false, rejected: false });
     }
     let recommended =
         Search { space: &space, aims, told: &told, seed, method: Method::Bayes }.recommended();
@@ -145,7 +145,7 @@ fn where_visits_fail_few_more_are_made() {
         if failed {
             states[cell].standing = Standing::Failed;
         }
-        told.push(Told { cell, readings: vec![reading, memory], failed });
+        told.push(Told { cell, readings: vec![reading, memory], failed, rejected: false });
     }
     let failed = told[20..].iter().filter(|told| told.failed).count();
     assert!(failed <= 10, "{failed} of the last 20");
@@ -179,7 +179,7 @@ fn groups_have_a_front_each() {
         let repeat = states[cell].next();
         states[cell].made.push(repeat);
         let readings = vec![Some(Reading { value: rate(cell), variance: 0.0 })];
-        told.push(Told { cell, readings, failed: false });
+        told.push(Told { cell, readings, failed: false, rejected: false });
     }
     let found = Search { space: &space, aims: &aims, told: &told, seed: 5, method: Method::Bayes }
         .recommended();

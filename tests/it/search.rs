@@ -108,6 +108,18 @@ fn a_grid_that_fits_is_run_whole_and_random_cells_are_taken_once() {
 }
 
 #[test]
+fn a_cell_that_breaks_a_limit_of_its_own_is_not_recommended() {
+    let own =
+        "[[override]]\nmatch = { kind = \"b\" }\nconstraints = { \"command.time\" = \"<= 1s\" }\n";
+    let lab = lab(&format!("{GRID}{own}"));
+    let said = flat(&lab.run(&[]).exits(0).stdout);
+    let (_, found) = said.split_once(" of 300 cells: ").unwrap();
+    let cell = found.split(' ').next().unwrap();
+    // The best of all are of that kind.
+    assert!(!cell.ends_with("kind_b"), "{said}");
+}
+
+#[test]
 fn a_limit_that_nothing_keeps_is_said() {
     let lab = lab(&GRID.replace("<= 12MB", "<= 0.5MB").replace("trials = 30", "trials = 12"));
     let shown = lab.run(&["--set", "search.method=bayes"]);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::config::plan::{Plan, PlannedRun};
-use crate::event::{AxisList, AxisValue, RunRecord, RunStatus, StopReason};
+use crate::event::{AxisList, AxisValue, Feasibility, RunRecord, RunStatus, StopReason};
 use crate::metric::{MetricDef, MetricId, Source};
 use crate::report::closing::Found;
 use crate::report::headline::Place;
@@ -72,6 +72,8 @@ pub(super) struct Searcher {
     aims: Aims,
     /// The metric of each figure of the aims.
     metrics: Vec<MetricId>,
+    /// Cells that have limits which others have not.
+    own_limits: BTreeSet<String>,
     /// The place of each cell.
     cells: HashMap<String, usize>,
     seed: u64,
@@ -81,8 +83,11 @@ impl Searcher {
     fn new(plan: &Plan, policy: SearchPolicy, cells: &[&PlannedRun]) -> Self {
         let (metrics, aims) = aims(plan, cells);
         let places = cells.iter().enumerate().map(|(place, run)| (run.cell.clone(), place));
+        let shared = aims.figures.iter().filter(|figure| figure.bound.is_some()).count();
+        let has_own = cells.iter().filter(|run| run.stop.constraints.len() > shared);
+        let own_limits = has_own.map(|run| run.cell.clone()).collect();
         let (space, cells) = (space(cells), places.collect());
-        Self { policy, space, aims, metrics, cells, seed: plan.seed }
+        Self { policy, space, aims, metrics, own_limits, cells, seed: plan.seed }
     }
 
     fn next(&self, records: &[RunRecord], states: &[CellState]) -> Vec<Visit> {
@@ -122,7 +127,17 @@ impl Searcher {
         let failed =
             record.status == RunStatus::Failed || record.stop.reason == StopReason::OutOfMemory;
         let readings = self.metrics.iter().map(|metric| reading(record, metric.def())).collect();
-        (record.status != RunStatus::Cancelled).then_some(Told { cell, readings, failed })
+        let rejected = self.rejects(record);
+        (record.status != RunStatus::Cancelled).then_some(Told { cell, readings, failed, rejected })
+    }
+
+    /// Whether a run broke a limit for certain, or left one open that is not modelled since not all cells have it.
+    fn rejects(&self, record: &RunRecord) -> bool {
+        match record.verdict.as_ref().map(|verdict| verdict.verdict) {
+            Some(Feasibility::Infeasible) => true,
+            Some(Feasibility::Undecided) => self.own_limits.contains(&record.cell),
+            Some(Feasibility::Feasible) | None => false,
+        }
     }
 }
 
