@@ -136,6 +136,18 @@ impl SessionIdentity {
     }
 }
 
+/// Whether two fingerprints are of one machine, or of machines that are alike; what runs decide of is no part of it, and of one
+/// that is not known nobody can say.
+pub(super) fn is_same_machine(one: Option<&Fingerprint>, other: Option<&Fingerprint>) -> bool {
+    let bare = |print: &Fingerprint| {
+        let mut bare = print.clone();
+        bare.hard.retain(|field, _| field != THREADS && field != RECORDED);
+        bare
+    };
+    let both = one.zip(other).map(|(one, other)| bare(one).differences(&bare(other)));
+    both.is_some_and(|differences| differences.iter().all(|difference| !difference.hard))
+}
+
 fn is_told_by_runs(field: &str) -> bool {
     FACTS.iter().any(|(_, told, _)| *told == field)
 }

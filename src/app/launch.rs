@@ -101,9 +101,7 @@ pub(super) fn of_runs(
         Some(Some(command)) if started().all(|run| run.job.work.is_command()) => {
             Ok(of_command(command, worker, Streams::default()))
         }
-        None if !runs.is_empty() => {
-            Ok(launch_of(PathBuf::new(), Vec::new(), worker, Streams::default()))
-        }
+        None => Ok(launch_of(PathBuf::new(), Vec::new(), worker, Streams::default())),
         _ => launch(worker, instead),
     }
 }

@@ -27,6 +27,7 @@ pub mod replay;
 pub mod rules;
 pub mod session;
 pub mod shadow;
+pub mod shard;
 pub mod summary;
 
 pub use self::fault::{Fault, error_text};

@@ -30,7 +30,7 @@ use crate::units::{Share, Span};
 pub use self::against::AgainstArgs;
 pub use self::baseline::{BaselineArgs, BaselineCommand};
 pub use self::exec::ExecArgs;
-pub use self::shard::Shard;
+pub use self::shard::ShardChoice;
 
 /// What does it cost to train and to serve each model x data set x setting?
 ///
@@ -130,9 +130,10 @@ pub struct RunArgs {
     #[arg(long, help_heading = "What to run")]
     pub strict: bool,
 
-    /// Run only the I-th of N parts of the grid, such as 2/4
+    /// Run only the I-th of N parts of the grid, such as 2/4; auto: the one that the
+    /// scheduler says
     #[arg(long, value_name = "I/N", help_heading = "What to run")]
-    pub shard: Option<Shard>,
+    pub shard: Option<ShardChoice>,
 
     /// Print the runs with their resolved settings, and run nothing
     #[arg(long, help_heading = "What to run")]
@@ -142,7 +143,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub compare: AgainstArgs,
 
-    /// The results folder [default: results/NAME]
+    /// The results folder [default: results/NAME, of a part results/NAME-I-of-N]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, env = "PERFTUNE_OUT", hide_env_values = true, help_heading = "Results")]
     pub out: Option<PathBuf>,
 

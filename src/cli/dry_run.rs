@@ -74,6 +74,7 @@ mod tests {
             budget_s: None,
             search: None,
             varying: vec!["model".to_owned()],
+            cells: Vec::new(),
             runs: vec![run("mlp", "digits", 60), run("cnn", "fashion-mnist", 10)],
             objectives: Vec::new(),
             gate: GatePolicy::default(),
@@ -85,6 +86,7 @@ mod tests {
                 grace_ns: 2_000_000_000,
             },
             warnings: Vec::new(),
+            keys: serde_json::Value::Null,
             sources: vec![("train.epochs".to_owned(), "grid.toml:9".to_owned())],
             notes: Vec::new(),
         }

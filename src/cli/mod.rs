@@ -27,6 +27,7 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod self_test;
+pub mod shard;
 
 use std::env;
 use std::ffi::OsString;

@@ -3,7 +3,6 @@
 //! Planning, running and recording are left to `app`. Invariant: mistakes of the arguments are said before the grid is
 //! run.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use super::against;
@@ -14,13 +13,14 @@ use super::exit::{ExitStatus, grid_exit};
 use super::options::Verbosity;
 use super::output::Screen;
 use super::progress;
-use crate::app::Fault;
+use super::shard;
 use crate::app::datasets;
 use crate::app::derived::Derived;
 use crate::app::grid;
 use crate::app::rules::parse_rules;
 use crate::app::session::{RunRequest, execute};
 use crate::app::shadow::Shadow;
+use crate::app::{self, Fault};
 
 /// Runs the grid.
 pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
@@ -43,14 +43,13 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         screen.warn(&plan.warnings);
         screen.note(&plan.notes);
     }
-    let runs = match args.shard {
-        Some(shard) => {
-            let part = plan.runs.iter().enumerate().filter(|(place, _)| shard.has(*place));
-            Cow::Owned(part.map(|(_, run)| run.clone()).collect())
-        }
-        None => Cow::Borrowed(&*plan.runs),
-    };
-    if args.strict && runs.iter().all(|run| run.stop.constraints.is_empty()) {
+    let shard = args.shard.map(|choice| shard::of(choice, talks, screen)).transpose()?;
+    let runs = app::shard::runs(&plan, shard);
+    if let Some(shard) = shard.filter(|_| talks && runs.is_empty()) {
+        screen.note(&[format!("no cell is in part {shard}: nothing is to be run")]);
+    }
+    let strict = args.strict && !runs.is_empty();
+    if strict && runs.iter().all(|run| run.stop.constraints.is_empty()) {
         return Err(Fault::new("--strict, but the grid has no constraints")
             .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));
     }
@@ -59,9 +58,10 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         dry_run::print(&plan, &runs, args.format)?;
         return Ok(ExitStatus::Ok);
     }
-    let folder = args.out.clone().unwrap_or_else(|| Path::new("results").join(&plan.name));
+    let own = || Path::new("results").join(shard::name(&plan.name, shard));
+    let folder = args.out.clone().unwrap_or_else(own);
     let request =
-        RunRequest { existing: args.existing(), ..RunRequest::new(&plan, &runs, &folder) };
+        RunRequest { existing: args.existing(), shard, ..RunRequest::new(&plan, &runs, &folder) };
     let (executed, elapsed_s) =
         progress::watch(args.progress, args.verbosity(), screen, |progress| {
             execute(&request, progress)
@@ -84,5 +84,5 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     if talks {
         document.say(args.format, screen);
     }
-    Ok(grid_exit(records, executed.cut, args.strict))
+    Ok(grid_exit(records, executed.cut, strict))
 }

@@ -33,6 +33,7 @@ impl Settings {
             budget_s: self.budget_s,
             search: self.search.policy(&runs),
             varying,
+            cells: runs.iter().filter(|run| run.repeat == 1).map(|run| run.cell.clone()).collect(),
             runs,
             objectives: objectives::plain(&self.objectives),
             gate: self.gate.clone(),
@@ -40,6 +41,7 @@ impl Settings {
             grams_per_kwh: self.grams_per_kwh,
             worker: self.worker.clone(),
             warnings: Vec::new(),
+            keys: serde_json::Value::Null,
             sources: Vec::new(),
             notes: Vec::new(),
         }

@@ -53,6 +53,7 @@ pub use metrics::named as metrics_named;
 pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request};
 
 use crate::document::problems::{Place, Problems};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use axes::{Axes, Cell};
@@ -137,13 +138,30 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let Document { root, bases, .. } = &mut document;
     let swept = if request.keeps_names { swept(root) } else { Vec::new() };
     set::apply(root, request.set, &mut problems);
-    let sources = layers::sources(root, &problems);
+    let (sources, keys) = (layers::sources(root, &problems), keys(root, request));
     let recorded = recorded::read(root, bases, &mut problems);
     recorded::put_axes(root, &recorded);
     own::write_out(root, &mut problems);
     problems.check(Some(()))?;
     let plan = checked(&document, &recorded, &swept, request, &mut problems)?;
-    Ok(Plan { sources, ..plan })
+    Ok(Plan { keys, sources, ..plan })
+}
+
+/// What tells one grid from another: what it says, with what the command line says of it, but not how often and how long it
+/// is run.
+fn keys(root: &tree::Table, request: &Request<'_>) -> serde_json::Value {
+    let mut keys = root.json();
+    if let Some(seed) = request.seed {
+        keys["seed"] = seed.into();
+    }
+    if request.full {
+        keys["full"] = true.into();
+    }
+    if let Some(keys) = keys.as_object_mut() {
+        keys.remove("repeat");
+        keys.remove("run");
+    }
+    keys
 }
 
 /// The keys of the axes to which a grid file gives several values.
@@ -231,6 +249,7 @@ fn planned(
     checks::datasets(&cells, &axes, &world, problems);
     checks::batches(&cells, &axes, &resolver, problems);
     checks::threads(&cells, &axes, &resolver, problems);
+    let all = if request.only.is_empty() { Vec::new() } else { names(&cells, &axes) };
     // `--only` chooses among them, and only what is left need be a model.
     select::only(&mut cells, request.only, &axes, &world, problems);
     let figures = recorded::figures(recorded);
@@ -249,13 +268,22 @@ fn planned(
         max_cells: request.max_cells,
     };
     // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
-    of_cells(&builder, &cells, request, world.narrowed, problems)
+    of_cells(&builder, &cells, all, request, world.narrowed, problems)
 }
 
-/// The plan of cells that were checked; `narrowed`: of a part of those of the file.
+/// The cells of a whole grid: `all`, less those that were `asked` for and not planned, since no recorded table has them.
+fn whole(all: Vec<String>, asked: &[String], planned: &[String]) -> Vec<String> {
+    let asked: HashSet<&String> = asked.iter().collect();
+    let has: HashSet<&String> = planned.iter().collect();
+    all.into_iter().filter(|cell| has.contains(cell) || !asked.contains(cell)).collect()
+}
+
+/// The plan of cells that were checked; `all`: those of the whole grid by name, where it has more; `narrowed`: of a part of
+/// those of the file.
 fn of_cells(
     builder: &build::Builder<'_>,
     cells: &[Cell],
+    all: Vec<String>,
     request: &Request<'_>,
     narrowed: bool,
     problems: &mut Problems,
@@ -270,5 +298,14 @@ fn of_cells(
     let name = settings.name.clone().unwrap_or_else(|| header::stem(&request.source));
     let warnings = problems.take_warnings();
     let notes = axes.found_in_data();
-    Ok(Plan { warnings, notes, ..settings.plan(name, axes.varying(), runs) })
+    let plan = settings.plan(name, axes.varying(), runs);
+    let cells = match &all[..] {
+        [] => plan.cells,
+        _ => whole(all, &names(cells, axes), &plan.cells),
+    };
+    Ok(Plan { cells, warnings, notes, ..plan })
+}
+
+fn names(cells: &[Cell], axes: &Axes) -> Vec<String> {
+    cells.iter().filter_map(|cell| axes.cell_name(cell)).collect()
 }

@@ -35,6 +35,9 @@ pub struct Plan {
     pub search: Option<SearchPolicy>,
     /// Axes with more than one value, in the order of the file: they name the cells.
     pub varying: Vec<String>,
+    /// Every cell of the grid by name, those that `--only` leaves out among them, in the order of the grid.
+    #[serde(skip)]
+    pub cells: Vec<String>,
     /// Every run, the repeats of a cell far apart: all cells once, then all again. Where nobody knows yet how many there will
     /// be, the first of each cell.
     pub runs: Vec<PlannedRun>,
@@ -51,6 +54,9 @@ pub struct Plan {
     pub worker: WorkerSettings,
     /// What the user should know, though it is no error.
     pub warnings: Vec<String>,
+    /// What the grid says, by its keys; null of what is no grid file.
+    #[serde(skip)]
+    pub keys: serde_json::Value,
     /// Where each key of the grid was said, such as `base.toml:12`, in the order of the keys.
     #[serde(skip)]
     pub sources: Vec<(String, String)>,

@@ -62,6 +62,12 @@ impl Table {
         self.entries.iter_mut().find(|entry| entry.key == key)
     }
 
+    /// The table as JSON, which keeps no places.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let members = self.entries.iter().map(|entry| (&entry.key, entry.node.value.json()));
+        serde_json::Value::Object(members.map(|(key, value)| (key.clone(), value)).collect())
+    }
+
     /// The table of this key, which is made where nothing is there.
     pub(crate) fn table_or_new(&mut self, key: &str, place: Place) -> Option<&mut Self> {
         if self.get(key).is_none() {
@@ -97,6 +103,18 @@ impl Value {
             Self::Integer(value) => Some(*value as f64),
             Self::Float(value) => Some(*value),
             _ => None,
+        }
+    }
+
+    /// The value as JSON, which keeps no places.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Text(text) | Self::Date(text) => text.as_str().into(),
+            Self::Integer(value) => (*value).into(),
+            Self::Float(value) => (*value).into(),
+            Self::Flag(value) => (*value).into(),
+            Self::List(items) => items.iter().map(|item| item.value.json()).collect(),
+            Self::Table(table) => table.json(),
         }
     }
 

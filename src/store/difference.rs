@@ -1,22 +1,46 @@
-//! Where the settings of a run differ from those that it was recorded with.
+//! Where the settings of a run, or of a grid, differ from other ones.
 
-/// The first place where two specs differ, as `train.epochs: 10 before, 20 now`.
-pub(super) fn difference(
-    before: &serde_json::Value,
-    now: &serde_json::Value,
-    place: &str,
-) -> Option<String> {
-    use serde_json::Value::Object;
-    match (before, now) {
-        (Object(a), Object(b)) => {
-            a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))).find_map(|key| {
-                let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
-                let null = serde_json::Value::Null;
-                difference(a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null), &place)
-            })
+use std::fmt;
+
+use serde_json::Value;
+
+/// The first place where two trees differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// `train.epochs`.
+    pub key: String,
+    /// The one value; null where there is none.
+    pub before: Value,
+    /// The other one.
+    pub now: Value,
+}
+
+/// `train.epochs: 10 before, 20 now`.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} before, {} now", self.key, self.before, self.now)
+    }
+}
+
+impl Difference {
+    /// The first one; `None`: they are equal.
+    pub fn first(before: &Value, now: &Value) -> Option<Self> {
+        Self::below(before, now, "")
+    }
+
+    fn below(before: &Value, now: &Value, place: &str) -> Option<Self> {
+        match (before, now) {
+            (Value::Object(a), Value::Object(b)) => {
+                a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))).find_map(|key| {
+                    let place =
+                        if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+                    let of = |all: &serde_json::Map<String, Value>| all.get(key).cloned();
+                    Self::below(&of(a).unwrap_or_default(), &of(b).unwrap_or_default(), &place)
+                })
+            }
+            (a, b) if a == b => None,
+            (a, b) => Some(Self { key: place.to_owned(), before: a.clone(), now: b.clone() }),
         }
-        (a, b) if a == b => None,
-        (a, b) => Some(format!("{place}: {a} before, {b} now")),
     }
 }
 
@@ -33,7 +57,8 @@ mod tests {
             (json!({"a": 1}), json!({"a": 1, "c": 2}), Some("c: null before, 2 now")),
         ];
         for (before, now, expected) in table {
-            assert_eq!(difference(&before, &now, "").as_deref(), expected);
+            let found = Difference::first(&before, &now).map(|found| found.to_string());
+            assert_eq!(found.as_deref(), expected);
         }
     }
 }

@@ -80,6 +80,12 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// A place that must be free is not.
+    #[error("{} is there and not empty; choose another --out, or remove it", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Another perftune writes there.
     #[error("another perftune is writing to {}; wait for it or choose another --out", path.display())]
     Locked {

@@ -1,5 +1,6 @@
 //! The results folder: made, occupied, resumed, locked.
 
+mod lock;
 mod manifest;
 mod marker;
 mod recordings;
@@ -8,18 +9,17 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, FlockOperation, accessat, flock};
-
 use crate::event::RunRecord;
 
 use self::manifest::{of_results, read_manifest};
 use self::marker::{Done, read_done};
-use super::difference::difference;
+use super::difference::Difference;
 use super::error::{FORMAT, StoreError};
 use super::{atomic, json, log};
 
-pub use manifest::{DataRows, ManifestHead, Recorded};
-pub use recordings::Recordings;
+pub use lock::Lock;
+pub use manifest::{DataRows, GridHead, MachineHead, ManifestHead, ManifestText, Recorded};
+pub use recordings::{Ended, Recordings};
 
 /// Room that must be there before the first run, in bytes: a run's log grows by some megabytes a minute.
 const NEEDED: u64 = 16 << 20;
@@ -54,12 +54,6 @@ pub struct Results {
     path: PathBuf,
     /// Absent: it is only read.
     _lock: Option<Lock>,
-}
-
-/// Holds the folder for one writer; the kernel lets go of it however the process ends.
-#[derive(Debug)]
-pub struct Lock {
-    _file: fs_err::File,
 }
 
 /// What a results folder holds.
@@ -117,7 +111,8 @@ impl Results {
         let Some(done) = read_done(&folder)? else {
             return Ok(None);
         };
-        if let Some(difference) = difference(&done.spec, spec, "") {
+        if let Some(difference) = Difference::first(&done.spec, spec) {
+            let difference = difference.to_string();
             return Err(StoreError::OtherSettings { run: run.to_owned(), difference });
         }
         // A log that a power cut has torn is no record: the run is missing.
@@ -149,13 +144,15 @@ impl Results {
         Ok(())
     }
 
-    /// Marks a run as whole. Last of all its files.
+    /// Marks a run as whole. Last of all its files. `ended`: when it ended, RFC 3339.
     pub fn mark_done(
         &self,
         record: &RunRecord,
         spec: &serde_json::Value,
+        ended: &str,
     ) -> Result<(), StoreError> {
-        let done = Done { format: FORMAT, status: record.status, spec: spec.clone() };
+        let (spec, ended) = (spec.clone(), ended.to_owned());
+        let done = Done { format: FORMAT, status: record.status, ended, spec };
         let bytes = json::sealed(&done)
             .map_err(|error| StoreError::io("cannot write a marker")(error.into()))?;
         atomic::write(&self.run_folder(&record.run).join("done.json"), &bytes)
@@ -206,23 +203,6 @@ impl Results {
         fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
     ) -> Result<(), E> {
         atomic::write_with(&self.path.join(name), fill)
-    }
-}
-
-impl Lock {
-    fn take(path: &Path) -> Result<Self, StoreError> {
-        let cannot = "cannot write to the results folder";
-        // The lock of an earlier run may be writable where nothing can be added.
-        accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).map_err(|error| {
-            let what = format!("{}: {error}", path.display());
-            StoreError::io(cannot)(std::io::Error::new(error.kind(), what))
-        })?;
-        let file = fs_err::File::create(path.join(".lock")).map_err(StoreError::io(cannot))?;
-        match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path: path.to_owned() }),
-            Err(error) => Err(StoreError::io("cannot lock the results folder")(error.into())),
-        }
     }
 }
 
@@ -398,7 +378,8 @@ mod tests {
         for (run, status) in [("a", RunStatus::Cancelled), ("b", RunStatus::Completed)] {
             let folder = path.join("runs").join(run);
             fs_err::create_dir_all(&folder).unwrap();
-            let done = Done { format: FORMAT, status, spec: serde_json::Value::Null };
+            let (ended, spec) = (String::new(), serde_json::Value::Null);
+            let done = Done { format: FORMAT, status, ended, spec };
             fs_err::write(folder.join("done.json"), json::sealed(&done).unwrap()).unwrap();
         }
         let error = Results::open(&path, REFUSE).unwrap_err().to_string();

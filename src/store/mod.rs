@@ -21,9 +21,10 @@ pub mod folder;
 pub mod json;
 pub mod log;
 
+pub use difference::Difference;
 pub use error::{FORMAT, Format, StoreError};
 pub use folder::{
-    DataRows, Existing, Lock, ManifestHead, Recorded, Recordings, Results, StoredResults, WRITTEN,
-    reopen,
+    DataRows, Ended, Existing, GridHead, Lock, MachineHead, ManifestHead, ManifestText, Recorded,
+    Recordings, Results, StoredResults, WRITTEN, reopen,
 };
 pub use log::{EventLog, Line, read_lines, read_record};

@@ -45,6 +45,7 @@ mod schema;
 mod search;
 mod serving;
 mod shadow;
+mod shards;
 mod signals;
 mod support;
 mod torture;

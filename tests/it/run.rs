@@ -1,6 +1,6 @@
 //! `perftune run` from the grid file to the reports, with the worker that plays a script.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -262,22 +262,6 @@ fn a_selection_runs_what_was_selected_with_what_was_set() {
     let row = &report[0];
     let found = ["model", "epochs", "seed"].map(|column| &*row[column]);
     assert_eq!(found, ["two", "3", "5"]);
-}
-
-#[test]
-fn the_shards_of_a_grid_are_its_partition() {
-    let lab = lab();
-    let mut seen = BTreeSet::new();
-    for part in ["1/2", "2/2"] {
-        lab.run(&["--shard", part, "--fresh", "-q"]).exits(0);
-        let runs: Vec<String> =
-            lab.rows("report.csv").into_iter().map(|row| row["run"].clone()).collect();
-        assert_eq!(runs.len(), 2);
-        for run in runs {
-            assert!(seen.insert(run.clone()), "{run} is in both parts");
-        }
-    }
-    assert_eq!(seen, RUNS.map(str::to_owned).into());
 }
 
 /// Shards by hand, put together: the runs are those of the whole grid, and the folders can be compared.

@@ -182,7 +182,7 @@ impl ActiveFolder<'_> {
         let runs = self.all.without(&self.later);
         let in_turn = self.facts.shared.session.is_some();
         let session = &self.session;
-        let manifest = manifest(self.request.plan, &runs, machine, created, session, in_turn)?;
+        let manifest = manifest(self.request, &runs, machine, created, session, in_turn)?;
         Ok(self.recorder.results.write("manifest.json", &manifest)?)
     }
 

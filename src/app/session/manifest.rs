@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::config::plan::{Plan, WorkerProgram};
+use crate::config::plan::WorkerProgram;
 use crate::event::{Fingerprint, Objective};
 use crate::gate::GatePolicy;
 use crate::sampler::Machine;
 use crate::sampler::policy::SamplerPolicy;
 use crate::store::json::sealed;
-use crate::store::{DataRows, FORMAT, Format, ManifestHead, Recorded};
+use crate::store::{DataRows, FORMAT, Format, GridHead, ManifestHead, Recorded};
 
-use super::request::Prepared;
+use super::request::{Prepared, RunRequest};
 use crate::app::environment::SessionIdentity;
 
 /// Every run that the folder knows: those of earlier requests stay, so that running a part of a grid loses none of the rest.
@@ -77,6 +77,7 @@ struct Manifest<'a> {
     seed: u64,
     repeats: String,
     varying: &'a [String],
+    grid: GridHead,
     objectives: &'a [Objective],
     gate: &'a GatePolicy,
     datasets: &'a BTreeMap<String, DataRows>,
@@ -92,13 +93,14 @@ struct Manifest<'a> {
 
 /// The manifest of a grid.
 pub(super) fn manifest(
-    plan: &Plan,
+    request: &RunRequest<'_>,
     runs: &AllRuns,
     machine: &Machine,
     created: &str,
     session: &SessionIdentity,
     in_turn: bool,
 ) -> Result<Vec<u8>, serde_json::Error> {
+    let RunRequest { plan, shard, .. } = request;
     let worker = match &plan.worker.program {
         WorkerProgram::Native => json!("native"),
         WorkerProgram::Scripted => json!("scripted"),
@@ -112,6 +114,12 @@ pub(super) fn manifest(
         seed: plan.seed,
         repeats: plan.repeats.to_string(),
         varying: &plan.varying,
+        grid: GridHead {
+            keys: plan.keys.clone(),
+            cells: plan.cells.clone(),
+            searched: plan.search.is_some(),
+            shard: shard.map(|shard| shard.to_string()),
+        },
         objectives: &plan.objectives,
         gate: &plan.gate,
         datasets: &runs.datasets,

@@ -176,11 +176,12 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     let shared = Shared { later, ..Shared::default() };
     let mut session = Session::begin(vec![folder], shared, &sampler, observer)?;
     plan.budget_s.map(|budget_s| session.limit(budget_s)).transpose()?;
-    let planner = Planner::of(plan, request.runs);
-    session.visit(&planner)?;
+    // A part of a grid may hold no cell.
+    let planner = (!request.runs.is_empty()).then(|| Planner::of(plan, request.runs));
+    planner.as_ref().map(|planner| session.visit(planner)).transpose()?;
     let executed = session.end()?.pop();
     let mut executed = executed.ok_or_else(|| Fault::new("no results folder is open"))?;
-    executed.found = planner.found(&executed.records);
+    executed.found = planner.and_then(|planner| planner.found(&executed.records));
     let is_over = |run: &RunRecord| run.status != RunStatus::Cancelled;
     if executed.cut == Some(Cut::Budget) && !executed.records.iter().any(is_over) {
         let what = "the budget was used up before the first run was over: nothing was measured";

@@ -154,7 +154,8 @@ impl Recorder {
             let name = format!("runs/{}/epochs.csv", record.run);
             self.results.write(&name, &epochs)?;
         }
-        self.results.mark_done(&record, &self.recorded(&record.run))?;
+        let ended = jiff::Timestamp::now().to_string();
+        self.results.mark_done(&record, &self.recorded(&record.run), &ended)?;
         // One that was cancelled before has run again.
         self.records.retain(|before| before.run != record.run);
         record.join(&mut self.records);

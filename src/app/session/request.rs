@@ -10,6 +10,7 @@ use crate::config::plan::{Plan, PlannedRun};
 use crate::event::{Cut, RunRecord};
 use crate::report::closing::{Closing, Found};
 use crate::runner::{RunSpec, Streams};
+use crate::schedule::Shard;
 use crate::store::{Existing, Recorded, Results};
 
 /// What is to be run, and where its results go.
@@ -18,6 +19,8 @@ pub struct RunRequest<'a> {
     pub plan: &'a Plan,
     /// The runs of it that are asked for.
     pub runs: &'a [PlannedRun],
+    /// Which part of its grid they are, where they are not all of it.
+    pub shard: Option<Shard>,
     /// The results folder.
     pub folder: &'a Path,
     /// What becomes of what is there.
@@ -36,6 +39,7 @@ impl<'a> RunRequest<'a> {
         Self {
             plan,
             runs,
+            shard: None,
             folder,
             existing: Existing::Refuse,
             program: None,

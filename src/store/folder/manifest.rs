@@ -21,6 +21,12 @@ pub struct ManifestHead {
     /// What is kept of each run's settings.
     #[serde(default)]
     pub specs: BTreeMap<String, Recorded>,
+    /// From which machine each run is, where they are not all from the same.
+    #[serde(default)]
+    pub machines: Vec<MachineHead>,
+    /// The grid that they are of; absent in results of an earlier version.
+    #[serde(default)]
+    pub grid: Option<GridHead>,
     /// The machine, as it was written.
     #[serde(default)]
     pub machine: serde_json::Value,
@@ -63,6 +69,21 @@ impl ManifestHead {
     }
 }
 
+/// The grid that results are of, all of it or a part.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GridHead {
+    /// What its file says, by keys, with what the command line said of it.
+    pub keys: Value,
+    /// Its cells by name, in order, those of other parts among them.
+    pub cells: Vec<String>,
+    /// Whether some of its cells are searched for instead of running all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub searched: bool,
+    /// Which part was asked for last, such as `2/4`; absent: all of it.
+    #[serde(default)]
+    pub shard: Option<String>,
+}
+
 /// What is kept of a run's settings, so that `--resume` knows it again. As text: the tree takes ten times the memory, which
 /// tells where there are thousands of runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -89,6 +110,50 @@ pub struct DataRows {
     pub train: u64,
     /// Samples of the test part.
     pub test: u64,
+}
+
+/// The runs of a folder that are from one machine, where not all of them are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MachineHead {
+    /// The machine, as it was written.
+    #[serde(default)]
+    pub machine: Value,
+    /// What identifies its environment, where that was recorded.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
+    /// Its runs.
+    pub runs: Vec<String>,
+}
+
+/// A whole manifest, member by member as text.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ManifestText(BTreeMap<String, Box<RawValue>>);
+
+impl ManifestText {
+    /// Sets a member; nothing is left of what was there.
+    pub fn set(&mut self, member: &str, value: &impl Serialize) -> Result<(), serde_json::Error> {
+        self.0.insert(member.to_owned(), to_raw_value(value)?);
+        Ok(())
+    }
+
+    /// Takes a member out.
+    pub fn remove(&mut self, member: &str) {
+        self.0.remove(member);
+    }
+
+    /// As the bytes of the file.
+    pub fn sealed(&self) -> Result<Vec<u8>, serde_json::Error> {
+        json::sealed(self)
+    }
+}
+
+/// The whole manifest of a folder that has one.
+pub(super) fn text_of(path: &Path) -> Result<ManifestText, StoreError> {
+    let mut text: ManifestText =
+        json::read(&path.join("manifest.json"), "cannot read the manifest")?;
+    text.remove("checksum");
+    Ok(text)
 }
 
 pub(super) fn read_manifest(path: &Path) -> Result<Option<ManifestHead>, StoreError> {

@@ -12,6 +12,9 @@ use crate::store::json;
 pub(super) struct Done {
     pub(super) format: Format,
     pub(super) status: RunStatus,
+    /// When the run ended, RFC 3339, by the clock of its machine; empty in results of an earlier version.
+    #[serde(default)]
+    pub(super) ended: String,
     pub(super) spec: serde_json::Value,
 }
 

@@ -2,11 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use super::manifest::{ManifestHead, of_results};
+use super::lock::Lock;
+use super::manifest::{ManifestHead, ManifestText, of_results, text_of};
 use super::marker::read_done;
-use crate::event::RunRecord;
+use crate::event::{RunRecord, RunStatus};
 use crate::store::error::StoreError;
 use crate::store::log;
+
+/// That a run has ended, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub status: RunStatus,
+    /// RFC 3339, by the clock of its machine; empty where that was not recorded.
+    pub at: String,
+}
 
 /// A results folder that is only read.
 #[derive(Debug)]
@@ -30,6 +40,23 @@ impl Recordings {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The whole manifest.
+    pub fn manifest(&self) -> Result<ManifestText, StoreError> {
+        text_of(&self.path)
+    }
+
+    /// How and when a run ended, by its marker; `None`: it has not, or was never started.
+    pub fn ended(&self, run: &str) -> Result<Option<Ended>, StoreError> {
+        let done = read_done(&self.run_folder(run))?;
+        Ok(done.map(|done| Ended { status: done.status, at: done.ended }))
+    }
+
+    /// Keeps every perftune from writing to the folder, as long as what comes back is held; an error where one does. Nothing
+    /// is written for it: a folder in which nobody has written has no lock, and needs none.
+    pub fn still(&self) -> Result<Option<Lock>, StoreError> {
+        Lock::share(&self.path)
     }
 
     /// The folder of a run.
