@@ -20,6 +20,7 @@ pub mod folders;
 pub mod front;
 pub mod grid;
 pub mod launch;
+pub mod merge;
 pub mod observer;
 pub mod page;
 pub mod programs;

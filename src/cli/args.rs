@@ -6,6 +6,7 @@ mod against;
 mod baseline;
 mod exec;
 mod help;
+mod merge;
 mod shard;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use crate::units::{Share, Span};
 pub use self::against::AgainstArgs;
 pub use self::baseline::{BaselineArgs, BaselineCommand};
 pub use self::exec::ExecArgs;
+pub use self::merge::MergeArgs;
 pub use self::shard::ShardChoice;
 
 /// What does it cost to train and to serve each model x data set x setting?
@@ -54,6 +56,8 @@ pub enum Command {
     Exec(Box<ExecArgs>),
     /// Rebuild the reports of a results folder and print them
     Report(ReportArgs),
+    /// Put results folders that hold parts of one grid together
+    Merge(MergeArgs),
     /// Say whether a candidate is worse than a baseline: a gate for CI
     Check(CheckArgs),
     /// Say when stopping rules would have stopped recordings, and how wrong
@@ -131,7 +135,7 @@ pub struct RunArgs {
     pub strict: bool,
 
     /// Run only the I-th of N parts of the grid, such as 2/4; auto: the one that the
-    /// scheduler says
+    /// scheduler says. `perftune merge` puts the parts together
     #[arg(long, value_name = "I/N", help_heading = "What to run")]
     pub shard: Option<ShardChoice>,
 

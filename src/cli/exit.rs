@@ -20,6 +20,8 @@ pub enum ExitStatus {
     Judged(u8),
     /// `check --self-test`: the gate did not fire where it should, or fired where it should not.
     SelfTestFailed,
+    /// `merge`: cells or runs of the grid are in no part; the reports of what is there are written.
+    NotCovered,
     /// At least one run failed; the others have their results.
     RunFailed,
     /// The user ended it; what was finished is kept.
@@ -35,6 +37,7 @@ impl ExitStatus {
             Self::NoneFeasible | Self::SelfTestFailed => 1,
             Self::Usage => 2,
             Self::RunFailed => 3,
+            Self::NotCovered => 5,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted => 130,
         }
@@ -55,6 +58,15 @@ pub const EXIT_CODES: &str = "Exit codes:
   3    at least one run failed
   130  interrupted; what was finished is kept
 Comparisons with a baseline have codes of their own: see `perftune check --help`.";
+
+/// For the help page of `merge`.
+pub const MERGE_EXIT_CODES: &str = "Exit codes; where several are true, the one that stands first:
+  2    wrong arguments, parts that do not belong together or overlap, or
+       results that cannot be written: nothing is written
+  5    not covered: cells or runs of the grid are in no part; the reports of
+       what is there are written
+  3    at least one run failed
+  0    done";
 
 /// For the help page of comparisons: where several are true, the one that stands first.
 pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one that stands first:

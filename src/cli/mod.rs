@@ -20,6 +20,7 @@ pub mod exec;
 pub mod exit;
 pub mod interrupt;
 pub mod list;
+pub mod merge;
 pub mod options;
 pub mod output;
 pub mod progress;
@@ -71,6 +72,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
         Command::Exec(args) => exec::exec(args, screen),
         Command::Report(args) => report::report(args, screen),
         Command::Check(args) => check::check(args, screen),
+        Command::Merge(args) => merge::run(args, screen),
         Command::Replay(args) => replay::replay(args, screen),
         Command::Baseline(args) => baseline::baseline(args),
         Command::Doctor(args) => doctor::doctor(args),

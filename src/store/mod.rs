@@ -20,6 +20,7 @@ mod error;
 pub mod folder;
 pub mod json;
 pub mod log;
+mod merging;
 
 pub use difference::Difference;
 pub use error::{FORMAT, Format, StoreError};
@@ -28,3 +29,4 @@ pub use folder::{
     Recordings, Results, StoredResults, WRITTEN, reopen,
 };
 pub use log::{EventLog, Line, read_lines, read_record};
+pub use merging::Merging;

@@ -132,6 +132,10 @@ fn stage() -> Lab {
         let out = format!("here/results/{name}");
         lab.run(&["--full", "--out", &out]).exits(0);
     }
+    for part in 1..=4 {
+        let out = format!("here/results/sweep-{part}-of-4");
+        lab.run(&["--full", "--out", &out, "--shard", &format!("{part}/4")]).exits(0);
+    }
     lab
 }
 

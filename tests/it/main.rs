@@ -28,6 +28,7 @@ mod faults;
 mod html;
 mod layers;
 mod limits;
+mod merge;
 #[cfg(feature = "torch")]
 mod native;
 #[cfg(feature = "torch")]

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use crate::app::rules::RULES;
-use crate::cli::exit::{CHECK_EXIT_CODES, EXIT_CODES};
+use crate::cli::exit::{CHECK_EXIT_CODES, EXIT_CODES, MERGE_EXIT_CODES};
 use crate::report::layout::wrap;
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -48,6 +48,23 @@ judged and printed. A constant series is known with zero width as soon as a rule
 
 A rule that gives up has not stopped: it has used the whole series, as one that never stops, and counts in the summary with all of the cost, no error and no claim. What a rule with an interval \
 claims at its stop is `covered` where it holds the figure of the whole series.";
+
+pub(super) const MERGE_EXAMPLES: &str = "Examples:
+  perftune merge results/sweep-*-of-4 --out results/sweep
+  perftune merge results/sweep results/again --prefer newest --out results/both";
+
+const MERGE_TEXT: &str = "The folder is a results folder as any other: `report`, `check`, `replay` and `run --resume` \
+work on it. The parts stay as they are. Where the file system allows, a file of a run gets a second name instead of a copy. The \
+folder is there when it is whole, or not at all.
+
+The parts must be of one grid: the first key in which two differ is named. A run that is whole in two parts is refused unless \
+--prefer newest says which one is meant. A run that failed or was cancelled gives way to a whole one. Nodes that are alike count as \
+one machine. Where there are several, each run says from which one it is, and figures are compared and put together within one machine only.";
+
+pub(super) static MERGE_HELP: LazyLock<String> = LazyLock::new(|| {
+    let text = folded(MERGE_TEXT, "");
+    format!("{MERGE_EXAMPLES}\n\n{text}\n\n{MERGE_EXIT_CODES}")
+});
 
 pub(super) const CHECK_EXAMPLES: &str = "Examples:
   perftune check results/main results/pr

@@ -1,0 +1,96 @@
+//! Results folders that hold parts of one grid become one folder.
+//!
+//! Which runs are taken is decided in `choice`, how a folder is put together on disk by `store`. Invariant: nothing of the parts
+//! is changed, and the folder is whole or not there.
+
+mod choice;
+mod grids;
+mod machines;
+mod manifest;
+mod missing;
+
+use std::path::{Path, PathBuf};
+
+use self::choice::{Taken, choose};
+use self::grids::Part;
+pub use self::missing::Missing;
+use super::Fault;
+use super::derived::Derived;
+use super::distinct::distinct;
+use crate::event::RunRecord;
+use crate::store::{Merging, Results};
+
+/// What is to be put together.
+pub struct MergeRequest<'a> {
+    /// Results folders.
+    pub parts: &'a [PathBuf],
+    /// Where the whole goes.
+    pub out: &'a Path,
+    /// Of a run that several parts have, the newest is taken.
+    pub prefer_newest: bool,
+}
+
+/// What came of it.
+pub struct Merged {
+    /// The name of the grid.
+    pub name: String,
+    /// The runs that have ended, in the order of the grid.
+    pub records: Vec<RunRecord>,
+    /// What they say together.
+    pub derived: Derived,
+    /// Runs that were planned.
+    pub planned: usize,
+    /// What no part has.
+    pub missing: Missing,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// Puts the parts together.
+pub fn merge(request: &MergeRequest<'_>) -> Result<Merged, Fault> {
+    let parts = grids::open(request.parts)?;
+    grids::check(&parts)?;
+    let taken = choose(&parts, request.prefer_newest)?;
+    let mut merging = Merging::begin(request.out)?;
+    for Taken { run, from, .. } in taken.iter().filter(|taken| taken.is_there()) {
+        if let Some(from) = from {
+            merging.take(run, &parts[from.part].recordings.run_folder(run))?;
+        }
+    }
+    let gone = || Fault::new("the merged folder is gone");
+    let (records, derived) = written(&parts, &taken, merging.results().ok_or_else(gone)?)?;
+    merging.finish()?;
+    let newest = request.prefer_newest.then(|| choice::ahead(&taken, &parts)).flatten();
+    Ok(Merged {
+        name: parts[0].recordings.head().name.clone(),
+        missing: missing::missing(&parts, &taken, &records),
+        planned: taken.len(),
+        notes: versions(&parts).into_iter().chain(newest).collect(),
+        records,
+        derived,
+    })
+}
+
+/// Writes the manifest and the reports.
+fn written(
+    parts: &[Part],
+    taken: &[Taken],
+    results: &Results,
+) -> Result<(Vec<RunRecord>, Derived), Fault> {
+    results.write("manifest.json", &manifest::manifest(parts, taken)?)?;
+    let mut records = Vec::new();
+    for Taken { run, .. } in taken.iter().filter(|taken| taken.is_there()) {
+        if let Some(record) = results.record(run)? {
+            record.join(&mut records);
+        }
+    }
+    let derived = Derived::new(results, &records, None)?;
+    derived.write(results, &records, None)?;
+    Ok((records, derived))
+}
+
+/// Said where not all parts were made by one version.
+fn versions(parts: &[Part]) -> Option<String> {
+    let each = distinct(parts.iter().map(|part| part.recordings.head().perftune.as_str()));
+    (each.len() > 1).then(|| format!("the parts were made by perftune {}", each.join(" and ")))
+}
