@@ -8,6 +8,7 @@
 
 pub mod anytime;
 pub mod batches;
+pub mod contrast;
 pub mod distribution;
 pub mod draw;
 pub mod growth;
@@ -32,6 +33,7 @@ pub mod weighted;
 
 pub use anytime::{AnytimeAsk, Bounds, Tail, anytime_ranks, ratio_bounds};
 pub use batches::{BatchSeries, Part};
+pub use contrast::{Contrast, Contrasted, MatchedSet, RoundDifference, SpreadOf, contrasts};
 pub use distribution::{excess, normal_below};
 pub use draw::Draw;
 pub use growth::GrowthWatch;

@@ -119,7 +119,7 @@ fn relative(figure: &VisitFigure) -> Option<(f64, f64)> {
 
 /// The mean of a sample deviation with so many degrees of freedom, as a share of the deviation of normal values: c4 of
 /// quality control, to 0.5%.
-fn typical(freedom: f64) -> f64 {
+pub(super) fn typical(freedom: f64) -> f64 {
     1.0 - 1.0 / (4.0 * freedom + 1.0)
 }
 
