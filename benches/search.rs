@@ -9,7 +9,8 @@
 //! - `front`: quality against the logarithm of the time. Gap: 1 - hypervolume of what is recommended over that of all, between
 //!   the medians and the best.
 //!
-//! `SEEDS` (10), `EVALS` (64) and `METHODS` (random, bayes) may be given. `ask` times one step over 60,000 cells.
+//! `SEEDS` (10), `EVALS` (64) and `METHODS` (random, bayes) may be given. `ask` times one step over 60,000 cells; `effects` asks
+//! whether the intervals of effects hold.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -24,6 +25,8 @@
 
 #[path = "common.rs"]
 mod common;
+#[path = "search/effects.rs"]
+mod effects;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -354,5 +357,9 @@ fn ask() {
 }
 
 fn main() {
-    common::run_parts(&[("quality", quality), ("ask", ask)]);
+    let effects = || {
+        effects::grids();
+        effects::searches();
+    };
+    common::run_parts(&[("quality", quality), ("ask", ask), ("effects", effects)]);
 }

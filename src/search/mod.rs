@@ -13,6 +13,7 @@
 //! Frazier et al. 2009 (what one more visit may change, where visits are noisy).
 
 mod aims;
+pub mod effects;
 mod fit;
 mod gain;
 mod kernel;
