@@ -4,13 +4,15 @@
 //! `perftune report` writes the same bytes again.
 
 use super::Fault;
+use super::effects::effects;
 use super::fastest::fastest;
 use super::front::front;
-use super::page::page;
+use super::page::{Parts, page};
 use super::shadow::Shadow;
 use super::summary::{Asked, summaries};
 use crate::event::{Objective, RunRecord};
 use crate::report::csv::{metrics_csv, report_csv, summary_csv};
+use crate::report::effects::EffectsReport;
 use crate::report::fastest::Fastest;
 use crate::report::front::FrontReport;
 use crate::report::summary::{SummaryRow, summary_metrics_csv};
@@ -24,6 +26,8 @@ pub struct Derived {
     pub front: Option<FrontReport>,
     /// Which of several commands is the fastest.
     pub fastest: Vec<Fastest>,
+    /// What each knob buys, or why nobody can say.
+    pub effects: Result<EffectsReport, Fault>,
     /// `report.html`.
     pub page: Vec<u8>,
 }
@@ -38,8 +42,11 @@ impl Derived {
         let manifest = results.manifest()?;
         let summary = summaries(records, &Asked::of(manifest.as_ref()));
         let front = front(manifest.as_ref(), records, &summary, objectives);
-        let page = page(results, manifest.as_ref(), records, &summary, front.as_ref())?;
-        Ok(Self { summary, front, fastest: fastest(records), page })
+        let effects = effects(manifest.as_ref(), records, objectives);
+        let parts =
+            Parts { summary: &summary, front: front.as_ref(), effects: effects.as_ref().ok() };
+        let page = page(results, manifest.as_ref(), records, parts)?;
+        Ok(Self { summary, front, fastest: fastest(records), effects, page })
     }
 
     /// Writes the files that speak of all runs together; a shadow of earlier runs does not outlive them.

@@ -3,7 +3,7 @@
 //! Who dominates whom is decided by `stats`, how it is drawn by `report`. Invariant: only cells of one data set that have
 //! all figures and keep their constraints are compared.
 
-mod figures;
+pub(super) mod figures;
 
 use std::collections::BTreeMap;
 

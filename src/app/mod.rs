@@ -13,6 +13,7 @@ pub mod datasets;
 pub mod derived;
 mod distinct;
 pub mod doctor;
+pub mod effects;
 pub mod environment;
 mod fastest;
 pub mod fault;

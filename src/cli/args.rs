@@ -247,6 +247,10 @@ pub struct ReportArgs {
     /// files of the folder stay as they are
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub objectives: Option<PathBuf>,
+    /// Say what each knob buys: the effect of each axis on the objectives, on what
+    /// is limited and on what was chosen, instead of the runs
+    #[arg(long, conflicts_with_all = ["shadow", "per_run"])]
+    pub effects: bool,
     /// In the table, a row for each run instead of each cell
     #[arg(long)]
     pub per_run: bool,

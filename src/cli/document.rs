@@ -37,6 +37,10 @@ impl Document<'_> {
     pub fn render(&self, format: ReportFormat, width: usize) -> Result<Vec<u8>, Fault> {
         let shadow = self.shadow.filter(|shadow| !shadow.is_empty());
         Ok(match format {
+            ReportFormat::Table if self.closing.effects.is_some() => {
+                let text = self.closing.effects.map(|effects| effects.text(width));
+                text.unwrap_or_default().into_bytes()
+            }
             ReportFormat::Table => {
                 let rows = &self.derived.summary;
                 let mut text = if self.per_run || !cells::any_again(self.records) {
@@ -54,11 +58,15 @@ impl Document<'_> {
                     summary: &self.derived.summary,
                     fastest: &self.derived.fastest,
                     front: self.closing.front,
+                    effects: self.closing.effects,
                     shadow: self.shadow.map(|shadow| &shadow.report),
                 };
                 json::document(self.name, self.records, extras)?
             }
-            ReportFormat::Csv => report_csv(self.records, self.closing.front)?,
+            ReportFormat::Csv => match self.closing.effects {
+                Some(effects) => effects.csv()?,
+                None => report_csv(self.records, self.closing.front)?,
+            },
             ReportFormat::Html => self.derived.page.clone(),
             ReportFormat::Markdown => {
                 let mut text = markdown::document(self.name, self.records, &self.closing);

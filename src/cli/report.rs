@@ -21,7 +21,11 @@ use crate::store::reopen;
 
 /// Several folders side by side.
 fn side_by_side(args: &ReportArgs, dirs: &[PathBuf]) -> Result<ExitStatus, Fault> {
-    let of_one = [("--shadow", args.shadow), ("--objectives", args.objectives.is_some())];
+    let of_one = [
+        ("--shadow", args.shadow),
+        ("--objectives", args.objectives.is_some()),
+        ("--effects", args.effects),
+    ];
     let html = ("--format html", args.format == ReportFormat::Html);
     if let Some((flag, _)) = of_one.into_iter().chain([html]).find(|(_, given)| *given) {
         return Err(Fault::new(format!("{flag} speaks of one results folder"))
@@ -66,6 +70,11 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     if written {
         derived.write(&results, records, shadow.as_ref())?;
     }
+    let effects = match derived.effects {
+        Ok(ref effects) => Some(effects).filter(|_| args.effects),
+        Err(fault) if args.effects => return Err(fault),
+        Err(_) => None,
+    };
     let document = Document {
         name: &stored.name,
         records,
@@ -77,6 +86,7 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             folder: written.then_some(&shown),
             fastest: &derived.fastest,
             front: derived.front.as_ref(),
+            effects,
             ..Closing::default()
         },
     };

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::distinct;
+use super::effects::EffectsReport;
 use super::ending::{is_ok, verdicts, with_status};
 use super::fastest::Fastest;
 use super::front::{FrontReport, Mark};
@@ -25,6 +26,8 @@ pub struct Closing<'a> {
     pub fastest: &'a [Fastest],
     /// The front, where there are objectives.
     pub front: Option<&'a FrontReport>,
+    /// What each knob buys, where it was asked for.
+    pub effects: Option<&'a EffectsReport>,
     /// What a search found, where there was one.
     pub found: Option<&'a Found>,
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::effects::EffectsReport;
 use super::fastest::Fastest;
 use super::front::{FrontReport, Mark};
 use super::headline::accuracy_is_final;
@@ -112,12 +113,14 @@ pub struct Extras<'a> {
     pub fastest: &'a [Fastest],
     /// The front, where there are objectives.
     pub front: Option<&'a FrontReport>,
+    /// What each knob buys, where it was asked for.
+    pub effects: Option<&'a EffectsReport>,
     /// Shadow mode, where it was asked for.
     pub shadow: Option<&'a ShadowReport>,
 }
 
-/// `{format, name, runs: [...]}`, with `summary` where there are repeats, `front` where there are objectives and `shadow` where it was
-/// asked for. A figure that was not measured is `null` with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`,
+/// `{format, name, runs: [...]}`, with `summary` where there are repeats, `front` where there are objectives, `effects` and `shadow` where they
+/// were asked for. A figure that was not measured is `null` with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`,
 /// since JSON has none.
 pub fn document(
     name: &str,
@@ -139,6 +142,9 @@ pub fn document(
     }
     if let Some(front) = extras.front {
         document["front"] = json!(front);
+    }
+    if let Some(effects) = extras.effects {
+        document["effects"] = json!(effects);
     }
     if let Some(shadow) = extras.shadow {
         document["shadow"] = shadow.json();

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::closing::{Closing, closing_line};
+use super::effects::EffectsReport;
 use super::ending;
 use super::front::FrontReport;
 use super::layout::{Align, Column, height_of};
@@ -24,6 +25,9 @@ pub fn document(name: &str, records: &[RunRecord], closing: &Closing<'_>) -> Str
     section(&mut out, "Verdicts", &verdicts(records));
     if let Some(front) = closing.front {
         section(&mut out, "Front", &front_section(front));
+    }
+    if let Some(effects) = closing.effects {
+        section(&mut out, "What each knob buys", &effects_section(effects));
     }
     section(&mut out, "Stops", &stops(records));
     if let Some(line) = spared(records) {
@@ -102,6 +106,13 @@ fn stops(records: &[RunRecord]) -> String {
         epochs(records),
         Column::words("why", records, ending::why),
     ])
+}
+
+fn effects_section(effects: &EffectsReport) -> String {
+    let mut out = table(&effects.columns());
+    let lines = effects.lines().into_iter();
+    out.extend(lines.map(|line| format!("\n{}.\n", escaped(&line))));
+    out
 }
 
 /// All columns: a page has no width.

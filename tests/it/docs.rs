@@ -136,6 +136,8 @@ fn stage() -> Lab {
         let out = format!("here/results/sweep-{part}-of-4");
         lab.run(&["--full", "--out", &out, "--shard", &format!("{part}/4")]).exits(0);
     }
+    let knobs = ["--full", "--set", "grid.batch_size=[16,32]", "--out", "here/results/knobs"];
+    lab.run(&knobs).exits(0);
     lab
 }
 

@@ -19,6 +19,7 @@ mod data;
 mod deletions;
 mod disk;
 mod docs;
+mod effects;
 mod emulation;
 mod energy;
 mod environment;

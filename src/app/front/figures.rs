@@ -22,16 +22,16 @@ use std::fmt::Write;
 const OPEN: Interval = Interval { low: f64::NEG_INFINITY, high: f64::INFINITY };
 
 /// What cells are compared by, and what is known of their data.
-pub(super) struct Comparison<'a> {
-    pub(super) objectives: &'a [Objective],
-    pub(super) summary: BetweenRuns<'a>,
-    pub(super) rows: &'a BTreeMap<String, DataRows>,
+pub(in crate::app) struct Comparison<'a> {
+    pub(in crate::app) objectives: &'a [Objective],
+    pub(in crate::app) summary: BetweenRuns<'a>,
+    pub(in crate::app) rows: &'a BTreeMap<String, DataRows>,
     /// How precisely each run was asked to know its figures.
-    pub(super) within: &'a Asked,
+    pub(in crate::app) within: &'a Asked,
 }
 
 /// The figures between runs by cell, metric and phase.
-pub(super) type BetweenRuns<'a> = HashMap<(&'a str, &'a str, &'a str), &'a SummaryRow>;
+pub(in crate::app) type BetweenRuns<'a> = HashMap<(&'a str, &'a str, &'a str), &'a SummaryRow>;
 
 /// The figures between runs where they are found by their names.
 pub(super) fn indexed(summary: &[SummaryRow]) -> BetweenRuns<'_> {
@@ -156,6 +156,13 @@ impl Comparison<'_> {
         }
     }
 
+    /// Half of the interval that a run itself leaves to a figure; absent where nobody has measured it.
+    pub(in crate::app) fn half(&self, run: &RunRecord, row: &MetricRow) -> Option<f64> {
+        let told = self.told(run, row, row.metric.def()?);
+        let half = (told.interval.high - told.interval.low) / 2.0;
+        (!told.assumed && half.is_finite()).then_some(half)
+    }
+
     /// What is said once has no interval, and another run would have said something else: without more runs it is taken to be
     /// as precise as figures were asked to be. A peak that may still have grown is a lower end.
     fn assumed(&self, run: &RunRecord, row: &MetricRow, value: f64, def: &MetricDef) -> Told {
@@ -204,7 +211,10 @@ fn within_runs(told: &[Told]) -> (Interval, String) {
 }
 
 /// The figure of a run that speaks of it in one line, if it is one to compare by.
-fn final_row<'a>(run: &'a RunRecord, def: &MetricDef) -> Result<&'a MetricRow, String> {
+pub(in crate::app) fn final_row<'a>(
+    run: &'a RunRecord,
+    def: &MetricDef,
+) -> Result<&'a MetricRow, String> {
     let row = Place::of(def).row(run, def.name);
     let row = row.ok_or("the run has no such phase")?;
     match row.estimate {

@@ -8,19 +8,30 @@ use std::collections::BTreeMap;
 use super::{Fault, error_text};
 use crate::control::Constraint;
 use crate::event::RunRecord;
+use crate::report::effects::EffectsReport;
 use crate::report::front::FrontReport;
 use crate::report::html::{Head, Limit, MOST_SERIES, Page, SeriesOfRuns, document};
 use crate::report::machine;
 use crate::report::summary::SummaryRow;
 use crate::store::{ManifestHead, Results};
 
-/// The page over the runs of a folder, with their figures between runs and the front, where there are objectives.
+/// What the runs say together.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// Their figures between runs.
+    pub summary: &'a [SummaryRow],
+    /// The front, where there are objectives.
+    pub front: Option<&'a FrontReport>,
+    /// What each knob buys, where cells can be compared.
+    pub effects: Option<&'a EffectsReport>,
+}
+
+/// The page over the runs of a folder.
 pub fn page(
     results: &Results,
     manifest: Option<&ManifestHead>,
     records: &[RunRecord],
-    summary: &[SummaryRow],
-    front: Option<&FrontReport>,
+    Parts { summary, front, effects }: Parts<'_>,
 ) -> Result<Vec<u8>, Fault> {
     let head = manifest.map_or_else(Head::default, |head| self::head(head, records));
     let page = Page {
@@ -29,6 +40,7 @@ pub fn page(
         summary,
         limits: &manifest.map(limits).unwrap_or_default(),
         front,
+        effects,
         series: &series(results, records),
     };
     Ok(document(&page)?)

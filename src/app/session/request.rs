@@ -87,6 +87,7 @@ impl Executed {
             cut: self.cut,
             fastest: &derived.fastest,
             front: derived.front.as_ref(),
+            effects: None,
             found: self.found.as_ref(),
         }
     }

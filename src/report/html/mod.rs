@@ -6,6 +6,7 @@
 mod axis;
 mod cells;
 mod figures;
+mod knobs;
 mod labels;
 mod legend;
 mod markup;
@@ -86,6 +87,9 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
         cells::summary(main, page.records, page.summary);
         if let Some(front) = page.front {
             worth::front(main, front);
+        }
+        if let Some(effects) = page.effects {
+            knobs::effects(main, effects);
         }
         done = trade_offs(main, page, &marks);
         stops::table(main, page.records);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::timeline::RunSeries;
 use crate::event::RunRecord;
 use crate::metric::MetricName;
+use crate::report::effects::EffectsReport;
 use crate::report::front::FrontReport;
 use crate::report::summary::SummaryRow;
 use crate::units::Unit;
@@ -78,6 +79,8 @@ pub struct Page<'a> {
     pub limits: &'a [Limit],
     /// Which cells nothing else is better than, where there are objectives; they decide which trade-offs are drawn.
     pub front: Option<&'a FrontReport>,
+    /// What each knob buys, where cells can be compared.
+    pub effects: Option<&'a EffectsReport>,
     /// Their time series.
     pub series: &'a SeriesOfRuns,
 }

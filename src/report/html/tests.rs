@@ -74,7 +74,8 @@ fn shown(records: &[RunRecord]) -> SeriesOfRuns {
 }
 
 fn page(records: &[RunRecord], limits: &[Limit], series: &SeriesOfRuns) -> String {
-    let page = Page { head: &head(), records, summary: &[], limits, front: None, series };
+    let page =
+        Page { head: &head(), records, summary: &[], limits, front: None, effects: None, series };
     String::from_utf8(document(&page).unwrap()).unwrap()
 }
 
@@ -188,6 +189,7 @@ fn what_users_write_stays_text() {
         summary: &[],
         limits: &[limit("memory.peak", evil, 3e8)],
         front: None,
+        effects: None,
         series: &series,
     };
     let page = String::from_utf8(document(&page).unwrap()).unwrap();
@@ -246,6 +248,7 @@ fn with_front(records: &[RunRecord], summary: &[SummaryRow], front: &FrontReport
         summary,
         limits: &[],
         front: Some(front),
+        effects: None,
         series: &SeriesOfRuns::LeftOut("none".to_owned()),
     };
     String::from_utf8(document(&page).unwrap()).unwrap()
@@ -395,6 +398,7 @@ fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
         summary: &summary,
         limits: &[],
         front: None,
+        effects: None,
         series: &SeriesOfRuns::LeftOut("none".to_owned()),
     };
     let page = String::from_utf8(document(&page).unwrap()).unwrap();

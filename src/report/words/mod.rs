@@ -4,6 +4,7 @@
 //! shown by `units`. Each sentence is one line, begins with a small letter and has no full stop: it stands in a cell or
 //! behind a colon.
 
+mod effect;
 mod figure;
 mod finding;
 mod gate;
@@ -14,6 +15,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
+pub use effect::lack_of_effect;
 pub use finding::{finding, remedy};
 pub use gate::{gate_note, row_reasons, some_runs};
 pub use note::{left_out, note, notes, notes_of, open, warnings, why};
