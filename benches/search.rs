@@ -9,8 +9,8 @@
 //! - `front`: quality against the logarithm of the time. Gap: 1 - hypervolume of what is recommended over that of all, between
 //!   the medians and the best.
 //!
-//! `SEEDS` (10), `EVALS` (64) and `METHODS` (random, bayes) may be given. `ask` times one step over 60,000 cells; `effects` asks
-//! whether the intervals of effects hold.
+//! `SEEDS` (10), `EVALS` (64) and `METHODS` (random, halving, bayes) may be given. `ask` times one step over 60,000 cells;
+//! `effects` asks whether the intervals of effects hold.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -34,7 +34,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use perftune::schedule::{CellState, Policy as _, Standing};
-use perftune::search::{Aims, Axis, Bound, Figure, Method, Reading, Scale, Search, Space, Told};
+use perftune::search::{
+    Aims, Axis, Bound, Figure, Method, Reading, Scale, Search, SearchPolicy, Space, Told,
+};
 use perftune::stats::{Better, Draw};
 
 /// After how many evaluations is looked.
@@ -212,48 +214,74 @@ struct Judged {
     repeats: usize,
 }
 
+/// A method by its word, with so many trials.
+const fn policy(method: Method, trials: Option<u32>, seed: u64) -> SearchPolicy {
+    SearchPolicy { method, trials, is_timed: false, seed }
+}
+
+fn method(word: &str) -> Method {
+    match word {
+        "random" => Method::Random,
+        "halving" => Method::Halving,
+        "bayes" => Method::Bayes,
+        _ => panic!("METHODS: random, halving, bayes"),
+    }
+}
+
+/// Judged at the marks up to `evals`. Halving shares its trials out beforehand, so that it is played anew for each.
 fn judge(
     table: &Table,
     truth: &Truth,
     limited: bool,
-    method: &str,
+    method: Method,
     seed: u64,
     evals: usize,
 ) -> Judged {
+    let marks: Vec<usize> = MARKS.into_iter().filter(|mark| *mark <= evals).collect();
+    let mut judged = Judged { marks: Vec::new(), repeats: 0 };
+    let parts: Vec<&[usize]> = match method {
+        Method::Halving => marks.chunks(1).collect(),
+        _ => vec![&marks],
+    };
+    for marks in parts {
+        play(table, truth, limited, method, seed, marks, &mut judged);
+    }
+    judged
+}
+
+fn play(
+    table: &Table,
+    truth: &Truth,
+    limited: bool,
+    method: Method,
+    seed: u64,
+    marks: &[usize],
+    judged: &mut Judged,
+) {
     let aims = aims(limited, table, truth);
     let cells = table.space.len();
     let mut states = vec![CellState { made: Vec::new(), standing: Standing::Open }; cells];
     let mut told: Vec<Told> = Vec::new();
-    let mut draw = Draw::new(seed + 1000);
-    let mut judged = Judged { marks: Vec::new(), repeats: 0 };
     let seeds = table.times[0].len();
-    for count in 1..=evals {
-        let search =
-            Search { space: &table.space, aims: &aims, told: &told, seed, method: Method::Bayes };
-        let cell = match method {
-            "random" => draw.below(cells),
-            _ => search.next(&states)[0].cell,
-        };
-        judged.repeats += usize::from(!states[cell].made.is_empty());
-        let visit = states[cell].made.len() as u32 + 1;
-        states[cell].made.push(visit);
-        let column = (states[cell].made.len() - 1 + seed as usize) % seeds;
-        let reading = |value: f64| Some(Reading { value, variance: 0.0 });
-        let readings =
-            vec![reading(table.times[cell][column]), reading(table.qualities[cell][column])];
-        told.push(Told { cell, readings, failed: false, rejected: false });
-        if MARKS.contains(&count) {
-            let search = Search {
-                space: &table.space,
-                aims: &aims,
-                told: &told,
-                seed,
-                method: Method::Bayes,
-            };
+    let last = marks.last().copied().unwrap_or_default();
+    let policy = policy(method, u32::try_from(last).ok(), seed);
+    for count in 1..=last {
+        let search = Search { space: &table.space, aims: &aims, told: &told, policy };
+        if let Some(cell) = search.next(&states).first().map(|visit| visit.cell) {
+            judged.repeats += usize::from(!states[cell].made.is_empty());
+            let visit = states[cell].made.len() as u32 + 1;
+            states[cell].made.push(visit);
+            let column = (states[cell].made.len() - 1 + seed as usize) % seeds;
+            let reading = |value: f64| Some(Reading { value, variance: 0.0 });
+            let readings =
+                vec![reading(table.times[cell][column]), reading(table.qualities[cell][column])];
+            told.push(Told { cell, readings, failed: false, rejected: false, wall_s: 1.0 });
+        }
+        if marks.contains(&count) {
+            let search = Search { space: &table.space, aims: &aims, told: &told, policy };
             judged.marks.push(truth.miss(limited, &search.recommended()));
         }
     }
-    judged
 }
 
 fn tables() -> Vec<Table> {
@@ -273,13 +301,20 @@ fn quality() {
     let tables = tables();
     let truths: Vec<Truth> = tables.iter().map(Truth::of).collect();
     let (seeds, evals) = (common::number("SEEDS", 10), common::number("EVALS", 64) as usize);
-    let methods = std::env::var("METHODS").unwrap_or_else(|_| "random bayes".to_owned());
+    let methods = std::env::var("METHODS").unwrap_or_else(|_| "random halving bayes".to_owned());
     for method in methods.split_whitespace() {
         for (problem, limited) in [("limit", true), ("front", false)] {
             let count = tables.len() as u64 * seeds;
             let all = common::parallel(count, |at| {
                 let table = (at / seeds) as usize;
-                judge(&tables[table], &truths[table], limited, method, at % seeds, evals)
+                judge(
+                    &tables[table],
+                    &truths[table],
+                    limited,
+                    self::method(method),
+                    at % seeds,
+                    evals,
+                )
             });
             for (at, mark) in MARKS.iter().enumerate().filter(|(_, mark)| **mark <= evals) {
                 let mut of_table: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -336,11 +371,12 @@ fn ask() {
         let mut value = || 1.0 + sum as f64 * (1.0 + draw.below(100) as f64 / 1000.0);
         let readings = [value(), value(), value()];
         let readings = readings.map(|value| Some(Reading { value, variance: 0.0 })).to_vec();
-        Told { cell: at, readings, failed: false, rejected: false }
+        Told { cell: at, readings, failed: false, rejected: false, wall_s: 1.0 }
     };
     let told: Vec<Told> = (0..100).map(told).collect();
     let states = vec![CellState { made: Vec::new(), standing: Standing::Open }; count];
-    let search = Search { space: &space, aims: &aims, told: &told, seed: 1, method: Method::Bayes };
+    let search =
+        Search { space: &space, aims: &aims, told: &told, policy: policy(Method::Bayes, None, 1) };
     let mut times: Vec<f64> = (0..7)
         .map(|_| {
             let begin = Instant::now();

@@ -8,7 +8,9 @@
 use super::common;
 use perftune::schedule::{CellState, Policy as _, Standing};
 use perftune::search::effects::{Effects, MainEffect, Seeing, Sight, effects};
-use perftune::search::{Aims, Axis, Figure, Method, Reading, Scale, Search, Space, Told};
+use perftune::search::{
+    Aims, Axis, Figure, Method, Reading, Scale, Search, SearchPolicy, Space, Told,
+};
 use perftune::stats::{Better, Draw};
 
 /// The asked confidence.
@@ -220,16 +222,18 @@ fn search(noise: f64, visits: usize, with_effects: bool, seed: u64) -> Tally {
     let mut states = vec![CellState { made: Vec::new(), standing: Standing::Open }; all.len()];
     let mut said: Vec<Told> = Vec::new();
     let mut rounds = Vec::new();
+    let policy = SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, seed };
     for _ in 0..visits {
-        let search = Search { space: &all, aims: &aims, told: &said, seed, method: Method::Bayes };
-        let visit = search.next(&states)[0];
+        let search = Search { space: &all, aims: &aims, told: &said, policy };
+        // It ends where nothing promises more.
+        let Some(visit) = search.next(&states).pop() else { break };
         states[visit.cell].made.push(visit.repeat);
         let mut reading = || {
             let value = (truth.of(&levels(&all, visit.cell)) + noise * normal(&mut draw)).exp();
             Some(Reading { value, variance: 0.0 })
         };
         let readings = vec![reading(), reading()];
-        said.push(Told { cell: visit.cell, readings, failed: false, rejected: false });
+        said.push(Told { cell: visit.cell, readings, failed: false, rejected: false, wall_s: 1.0 });
         rounds.push(visit.repeat);
     }
     // What a results folder has: the visited cells alone.

@@ -14,9 +14,10 @@ use crate::event::{Objective, RunRecord};
 use crate::report::csv::{metrics_csv, report_csv, summary_csv};
 use crate::report::effects::EffectsReport;
 use crate::report::fastest::Fastest;
+use crate::report::found::Found;
 use crate::report::front::FrontReport;
 use crate::report::summary::{SummaryRow, summary_metrics_csv};
-use crate::store::Results;
+use crate::store::{Results, SEARCH};
 
 /// What all runs together say beside their own figures.
 pub struct Derived {
@@ -28,6 +29,8 @@ pub struct Derived {
     pub fastest: Vec<Fastest>,
     /// What each knob buys, or why nobody can say.
     pub effects: Result<EffectsReport, Fault>,
+    /// What a search recommends, where there was one.
+    pub found: Option<Found>,
     /// `report.html`.
     pub page: Vec<u8>,
 }
@@ -43,10 +46,15 @@ impl Derived {
         let summary = summaries(records, &Asked::of(manifest.as_ref()));
         let front = front(manifest.as_ref(), records, &summary, objectives);
         let effects = effects(manifest.as_ref(), records, objectives);
-        let parts =
-            Parts { summary: &summary, front: front.as_ref(), effects: effects.as_ref().ok() };
+        let found = found(results, records)?;
+        let parts = Parts {
+            summary: &summary,
+            front: front.as_ref(),
+            effects: effects.as_ref().ok(),
+            found: found.as_ref(),
+        };
         let page = page(results, manifest.as_ref(), records, parts)?;
-        Ok(Self { summary, front, fastest: fastest(records), effects, page })
+        Ok(Self { summary, front, fastest: fastest(records), effects, found, page })
     }
 
     /// Writes the files that speak of all runs together; a shadow of earlier runs does not outlive them.
@@ -56,7 +64,8 @@ impl Derived {
         records: &[RunRecord],
         shadow: Option<&Shadow>,
     ) -> Result<(), Fault> {
-        results.write("report.csv", &report_csv(records, self.front.as_ref())?)?;
+        results
+            .write("report.csv", &report_csv(records, self.front.as_ref(), self.found.as_ref())?)?;
         results.write_with("metrics.csv", |out| Ok::<_, Fault>(metrics_csv(out, records)?))?;
         results.write("summary.csv", &summary_csv(records, &self.summary)?)?;
         results.write("summary_metrics.csv", &summary_metrics_csv(&self.summary)?)?;
@@ -67,4 +76,11 @@ impl Derived {
         results.write("report.html", &self.page)?;
         Ok(())
     }
+}
+
+/// What a search has found by these runs; nothing where they are not those that it knew.
+fn found(results: &Results, records: &[RunRecord]) -> Result<Option<Found>, Fault> {
+    let written = results.read(SEARCH)?;
+    let found: Option<Found> = written.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(found.filter(|found| found.runs == records.len()))
 }

@@ -59,13 +59,14 @@ impl Document<'_> {
                     fastest: &self.derived.fastest,
                     front: self.closing.front,
                     effects: self.closing.effects,
+                    found: self.closing.found,
                     shadow: self.shadow.map(|shadow| &shadow.report),
                 };
                 json::document(self.name, self.records, extras)?
             }
             ReportFormat::Csv => match self.closing.effects {
                 Some(effects) => effects.csv()?,
-                None => report_csv(self.records, self.closing.front)?,
+                None => report_csv(self.records, self.closing.front, self.closing.found)?,
             },
             ReportFormat::Html => self.derived.page.clone(),
             ReportFormat::Markdown => {

@@ -69,6 +69,7 @@ mod tests {
         };
         Plan {
             name: "two".to_owned(),
+            file: None,
             seed: 1,
             repeats: Repeats::Fixed(1),
             budget_s: None,

@@ -87,6 +87,7 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             fastest: &derived.fastest,
             front: derived.front.as_ref(),
             effects,
+            found: derived.found.as_ref(),
             ..Closing::default()
         },
     };

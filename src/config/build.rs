@@ -28,10 +28,11 @@ impl Settings {
     pub(super) fn plan(&self, name: String, varying: Vec<String>, runs: Vec<PlannedRun>) -> Plan {
         Plan {
             name,
+            file: None,
             seed: self.seed.0,
             repeats: self.repeats,
             budget_s: self.budget_s,
-            search: self.search.policy(&runs),
+            search: self.search.policy(self.seed.0, self.budget_s),
             varying,
             cells: runs.iter().filter(|run| run.repeat == 1).map(|run| run.cell.clone()).collect(),
             runs,

@@ -100,11 +100,20 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         .about("time for the whole grid; what is not run by then is left to --resume")
         .never(|plan, _| plan.budget_s.into()),
     key("search.method", Word(METHODS, |s, word, at| s.search.method = Some((word, at.key))))
-        .about("how cells are chosen; auto: all where there are no more than trials, else bayes")
+        .about("how cells are chosen; auto: bayes; grid: all of them")
         .never(|_, _| AUTO.into()),
     key("search.trials", Count(1, MANY, |s, v, at| s.search.trials = Some((v, at.key))))
-        .about("the most runs of a search, repeats among them")
+        .about("the most runs of a search, repeats among them; with a budget none is the default")
         .never(|_, _| TRIALS.into()),
+    key(
+        "search.budget",
+        Duration(0.001, LONGEST_S, |s, v, at| s.search.budget = Some((v.as_secs(), at.key))),
+    )
+    .about("time for the whole search, instead of [run] budget; cells are chosen by what they bring for each second")
+    .never(|plan, _| plan.budget_s.into()),
+    key("search.seed", Count(0, MANY, |s, v, at| s.search.seed = Some((v, at.key))))
+        .about("of the cells that are drawn, instead of the seed of the grid")
+        .never(|plan, _| plan.seed.into()),
     key("train.epochs", Count(0, MANY, |s, v, at| (s.train.epochs, s.epochs_place) = (v, at.key)))
         .about("the budget in passes over the training data; 0: do not train")
         .always("train.epochs", |_, run| run.job.train.epochs.into()),

@@ -144,7 +144,11 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     own::write_out(root, &mut problems);
     problems.check(Some(()))?;
     let plan = checked(&document, &recorded, &swept, request, &mut problems)?;
-    Ok(Plan { keys, sources, ..plan })
+    let file = match source {
+        GridSource::Path(path) => Some(path.clone()),
+        GridSource::Stdin(_) => None,
+    };
+    Ok(Plan { file, keys, sources, ..plan })
 }
 
 /// What tells one grid from another: what it says, with what the command line says of it, but not how often and how long it
@@ -215,9 +219,10 @@ fn planned(
     let mut settings = schema::settings(root, context, problems);
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
     header::settle_repeats(&mut settings, request.full, problems);
-    search::check(&settings.search, &settings.objectives, root, problems);
+    search::check(&settings, root, problems);
     settings.declared = declared;
-    settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s);
+    let of_search = settings.search.budget.map(|(budget_s, _)| budget_s);
+    settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s).or(of_search);
     let machine = &request.machine;
     let world = World {
         foreign: settings.worker.program != WorkerProgram::Native,

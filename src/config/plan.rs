@@ -22,6 +22,9 @@ use crate::search::SearchPolicy;
 pub struct Plan {
     /// Names the results folder.
     pub name: String,
+    /// Its file; absent where it was read from the standard input.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// The base seed; repeat `r` uses `seed + r - 1`.
     pub seed: u64,
     /// How often each cell is visited.

@@ -13,7 +13,10 @@ pub(super) const KEYS: [&str; 4] = ["from", "to", "scale", "steps"];
 pub(super) const MOST_STEPS: u32 = 10_000;
 
 /// How the values lie between the ends.
-pub(super) const SCALES: &[&str] = &["linear", "log"];
+pub(super) const SCALES: &[&str] = &["linear", "log", LOG2];
+
+/// Each value is twice the one before, so that their number follows.
+const LOG2: &str = "log2";
 
 /// Any number.
 pub(super) const ANY: Range = Range::new(std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
@@ -33,9 +36,8 @@ pub(super) fn numbers(key: &str, table: &Table, place: Place, whole: bool) -> Re
         })
     };
     let ends = [said("from")?, said("to")?];
-    let steps = read::count("steps", &said("steps")?.node, 2..=MOST_STEPS)?;
     let scale = table.get("scale").map(|entry| read::word("scale", &entry.node, SCALES));
-    let is_log = scale.transpose()? == Some("log");
+    let scale = scale.transpose()?.unwrap_or(SCALES[0]);
     let (from, to) = (end(ends[0])?, end(ends[1])?);
     if from >= to {
         let (from, to) = (&ends[0].node.value, &ends[1].node.value);
@@ -43,11 +45,22 @@ pub(super) fn numbers(key: &str, table: &Table, place: Place, whole: bool) -> Re
             format!("the range of `{key}` from {} to {} is empty", from.shown(), to.shown());
         return Err(Problem::new(ends[1].node.place, message).hint("`to` must be more than `from`"));
     }
-    if is_log && from <= 0.0 {
+    if scale != SCALES[0] && from <= 0.0 {
         let message = format!("a logarithmic range cannot begin at {}", ends[0].node.value.shown());
         let hint = "begin above 0, or leave the scale out";
         return Err(Problem::new(ends[0].node.place, message).hint(hint));
     }
+    if scale == LOG2 {
+        if let Some(entry) = table.get("steps") {
+            let message = "a range with scale = \"log2\" doubles its values, so it has no `steps`";
+            return Err(Problem::new(entry.key_place, message).hint("drop it, or use \"log\""));
+        }
+        let doubled = std::iter::successors(Some(from), |value| Some(value * 2.0));
+        let values = doubled.take_while(|value| *value <= to);
+        return Ok(values.map(|value| Node { value: number(value), place }).collect());
+    }
+    let steps = read::count("steps", &said("steps")?.node, 2..=MOST_STEPS)?;
+    let is_log = scale != SCALES[0];
     let at = |step| value(from, to, f64::from(step) / f64::from(steps - 1), is_log);
     let mut values: Vec<f64> = (0..steps).map(at).collect();
     if whole {
@@ -115,6 +128,8 @@ mod tests {
             ),
             ("{ from = 1, to = 100, scale = 'log', steps = 4 }", false, "1 4.642 21.54 100"),
             ("{ from = 1, to = 100, scale = 'log', steps = 4 }", true, "1 5 22 100"),
+            ("{ from = 1, to = 20, scale = 'log2' }", true, "1 2 4 8 16"),
+            ("{ from = 0.5, to = 2, scale = 'log2' }", false, "0.5 1 2"),
         ] {
             assert_eq!(values(range, whole).unwrap().join(" "), expected, "{range}");
         }
@@ -129,6 +144,8 @@ mod tests {
             ("{ from = 2, to = 2, steps = 2 }", "from 2 to 2 is empty"),
             ("{ from = 0, to = 2, scale = 'log', steps = 2 }", "cannot begin at 0"),
             ("{ from = 1, to = 2, scale = 'lag', steps = 2 }", "did you mean `log`?"),
+            ("{ from = 0, to = 2, scale = 'log2' }", "cannot begin at 0"),
+            ("{ from = 1, to = 8, scale = 'log2', steps = 4 }", "so it has no `steps`"),
             ("{ from = 1, to = inf, steps = 2 }", "`to` must be a number that is finite"),
             ("{ from = '1', to = 2, steps = 2 }", "`from` must be a number"),
             ("{ from = 1, to = 3, steps = 4 }", "not so many whole numbers as 4 steps"),

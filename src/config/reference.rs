@@ -219,7 +219,7 @@ fn values(def: &AxisDef) -> Json {
                 "scale": { "enum": range::SCALES },
                 "steps": { "type": "integer", "minimum": 2, "maximum": range::MOST_STEPS },
             },
-            "required": ["from", "to", "steps"],
+            "required": ["from", "to"],
             "additionalProperties": false,
         }));
     }

@@ -1,20 +1,21 @@
 //! `[search]`: some cells instead of all, chosen by what is known of those that were measured.
 
-use super::objectives::{self, Aimed};
-use super::plan::PlannedRun;
+use super::objectives;
+use super::settings::Settings;
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::Table;
 use crate::search::{Method, SearchPolicy};
 
-/// The word that leaves the method to the number of cells.
+/// The word that leaves the method to perftune.
 pub(super) const AUTO: &str = "auto";
 const GRID: &str = "grid";
 const RANDOM: &str = "random";
+const HALVING: &str = "halving";
 
 /// The words of `method`.
-pub(super) const METHODS: &[&str] = &[AUTO, GRID, RANDOM, "bayes"];
+pub(super) const METHODS: &[&str] = &[AUTO, GRID, RANDOM, HALVING, "bayes"];
 
-/// Runs where nobody says how many.
+/// Runs where nobody says how many, nor how long.
 pub(super) const TRIALS: u32 = 40;
 
 /// The most objectives that a search weighs against each other.
@@ -25,30 +26,48 @@ const MOST_OBJECTIVES: usize = 3;
 pub(super) struct SearchAsked {
     pub(super) method: Option<(&'static str, Place)>,
     pub(super) trials: Option<(u32, Place)>,
+    pub(super) budget: Option<(f64, Place)>,
+    pub(super) seed: Option<(u32, Place)>,
 }
 
 impl SearchAsked {
+    /// Where a search is asked for.
     fn place(&self) -> Option<Place> {
-        let of_method = self.method.filter(|(word, _)| *word != GRID).map(|(_, place)| place);
-        of_method.or(self.trials.filter(|_| self.method.is_none()).map(|(_, place)| place))
+        if self.method.is_some_and(|(word, _)| word == GRID) {
+            return None;
+        }
+        let of_method = self.method.map(|(_, place)| place);
+        let of_trials = self.trials.map(|(_, place)| place);
+        of_method.or(of_trials).or(self.budget.map(|(_, place)| place))
     }
 
-    /// The search among these runs; none where each cell is to be run.
-    pub(super) fn policy(&self, runs: &[PlannedRun]) -> Option<SearchPolicy> {
+    /// The search, in a grid of this seed and budget; none where each cell is to be run.
+    pub(super) fn policy(&self, seed: u64, budget_s: Option<f64>) -> Option<SearchPolicy> {
         self.place()?;
-        let trials = self.trials.map_or(TRIALS, |(trials, _)| trials);
-        let cells = runs.iter().filter(|run| run.repeat == 1).count();
         let method = match self.method.map_or(AUTO, |(word, _)| word) {
-            AUTO if cells <= trials as usize => return None,
             RANDOM => Method::Random,
+            HALVING => Method::Halving,
             _ => Method::Bayes,
         };
-        Some(SearchPolicy { method, trials })
+        // Halving shares out beforehand what there is.
+        let by_time_alone = budget_s.is_some() && method != Method::Halving;
+        let trials = self.trials.map(|(trials, _)| trials);
+        Some(SearchPolicy {
+            method,
+            trials: trials.or((!by_time_alone).then_some(TRIALS)),
+            is_timed: budget_s.is_some(),
+            seed: self.seed.map_or(seed, |(seed, _)| seed.into()),
+        })
     }
 }
 
-/// Reports a search that does not know what to look for.
-pub(super) fn check(asked: &SearchAsked, aimed: &[Aimed], root: &Table, problems: &mut Problems) {
+/// Reports a search that does not know what to look for, or has two budgets.
+pub(super) fn check(settings: &Settings, root: &Table, problems: &mut Problems) {
+    let (asked, aimed) = (&settings.search, &settings.objectives);
+    if let Some((_, place)) = asked.budget.filter(|_| settings.budget_s.is_some()) {
+        let message = "[search] budget and [run] budget are both the time of the whole grid";
+        problems.error_with(place, message, "drop one");
+    }
     let Some(place) = asked.place() else { return };
     if aimed.is_empty() && root.get("objectives").is_none() {
         let hint = format!("write [objectives] with {}", objectives::example(" or "));

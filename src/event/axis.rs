@@ -533,6 +533,7 @@ pub const COLUMNS: &[&str] = &[
     "partial_test_accuracy",
     "phase",
     "plateaued",
+    "recommended",
     "repeat",
     "run",
     "runs",

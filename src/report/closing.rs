@@ -6,6 +6,7 @@ use super::distinct;
 use super::effects::EffectsReport;
 use super::ending::{is_ok, verdicts, with_status};
 use super::fastest::Fastest;
+use super::found::Found;
 use super::front::{FrontReport, Mark};
 use super::layout::counted;
 use crate::event::{Cut, Feasibility, RunRecord, RunStatus, StopReason};
@@ -30,35 +31,6 @@ pub struct Closing<'a> {
     pub effects: Option<&'a EffectsReport>,
     /// What a search found, where there was one.
     pub found: Option<&'a Found>,
-}
-
-/// What a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Found {
-    /// Cells that were visited.
-    pub visited: usize,
-    /// Cells that there are.
-    pub cells: usize,
-    /// Those that are recommended.
-    pub recommended: Vec<String>,
-}
-
-/// Cells that are named in a line.
-const NAMED: usize = 3;
-
-impl Display for Found {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "; searched {} of {}", self.visited, counted(self.cells, "cell"))?;
-        if self.recommended.is_empty() {
-            return f.write_str(": none keeps its limits for certain");
-        }
-        let named = self.recommended.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>();
-        write!(f, ": {} recommended", named.join(", "))?;
-        match self.recommended.len() - named.len() {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
-    }
 }
 
 /// `7 known, 2 completed`: each of `all` that is found, and how often.
@@ -123,7 +95,7 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
         let _ = write!(line, "; {} on the front", counted(front.count(Mark::Front), "cell"));
     }
     if let Some(found) = closing.found {
-        let _ = write!(line, "{found}");
+        let _ = write!(line, "; {}", found.extent());
     }
     if let Some(folder) = closing.folder {
         let _ = write!(line, "; reports in {folder}");
@@ -141,14 +113,10 @@ mod tests {
     use super::*;
     use crate::report::fixtures::all_kinds;
 
-    fn found(recommended: &[&str]) -> Found {
-        let recommended = recommended.iter().map(|cell| (*cell).to_owned()).collect();
-        Found { visited: 1, cells: 9, recommended }
-    }
-
     #[test]
     fn the_closing_line_counts_what_happened() {
         let all = all_kinds();
+        let found = Found { visited: 1, cells: 9, ..Found::default() };
         for (records, closing, says) in [
             (
                 &all[..1],
@@ -178,13 +146,8 @@ mod tests {
             (&all[4..5], Closing::default(), "1 run: 1 failed"),
             (
                 &all[..1],
-                Closing { found: Some(&found(&[])), ..Closing::default() },
-                "1 run: 1 ok (1 completed); searched 1 of 9 cells: none keeps its limits for certain",
-            ),
-            (
-                &all[..1],
-                Closing { found: Some(&found(&["a", "b", "c", "d"])), ..Closing::default() },
-                "1 run: 1 ok (1 completed); searched 1 of 9 cells: a, b, c recommended and 1 more",
+                Closing { found: Some(&found), ..Closing::default() },
+                "1 run: 1 ok (1 completed); searched 1 of 9 cells",
             ),
         ] {
             assert_eq!(closing_line(records, &closing), says);

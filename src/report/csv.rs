@@ -9,6 +9,7 @@ use serde_json::json;
 pub(super) use self::columns::main_metrics;
 use self::columns::{Column, columns, is_empty};
 use super::data::{self, DataColumn};
+use super::found::Found;
 use super::front::FrontReport;
 use super::summary::{SummaryRow, cells_of};
 use super::{ReportError, csv_bytes, one_line, optional, shown, words};
@@ -21,13 +22,14 @@ use crate::stats::Basis;
 /// of training (with its validation), `memory_peak_bytes` of the whole run, `serve_latency_*` and `serve_max_rate_per_s` of
 /// `serve_phase`, `serve_throughput_*` of `serve_throughput_phase`. `*_plus_minus` is half of the interval within the run, in
 /// the unit of its figure. `pareto` is `front` or `dominated` for the runs of cells that were compared by the objectives, and empty for the
-/// others. `interference_percent` is a share of the whole run's time. `test_accuracy` is of models that were trained to the end,
+/// others; `recommended` says which of those a search has found. `interference_percent` is a share of the whole run's time. `test_accuracy` is of models that were trained to the end,
 /// `partial_test_accuracy` of the others.
 pub fn report_csv(
     records: &[RunRecord],
     front: Option<&FrontReport>,
+    found: Option<&Found>,
 ) -> Result<Vec<u8>, ReportError> {
-    transposed(&columns(records, front), records.len())
+    transposed(&columns(records, front, found), records.len())
 }
 
 fn transposed(columns: &[Column], rows: usize) -> Result<Vec<u8>, ReportError> {
@@ -143,7 +145,7 @@ mod tests {
 
     #[test]
     fn report_csv_is_as_promised() {
-        insta::assert_snapshot!("report_csv", utf8(report_csv(&all_kinds(), None).unwrap()));
+        insta::assert_snapshot!("report_csv", utf8(report_csv(&all_kinds(), None, None).unwrap()));
     }
 
     #[test]
@@ -197,7 +199,7 @@ mod tests {
     #[test]
     fn the_columns_are_few_unique_and_speak_of_the_unit() {
         let records = all_kinds();
-        let all = columns(&records, None);
+        let all = columns(&records, None, None);
         let names: HashSet<_> = all.iter().map(|column| &column.name).collect();
         assert_eq!(names.len(), all.len());
         assert!(all.len() <= 30, "{names:?}");
@@ -211,7 +213,7 @@ mod tests {
         let mut small = record("mlp", "digits");
         small.job.train.batch_size = 32;
         let header = |records: &[RunRecord]| {
-            let csv = utf8(report_csv(records, None).unwrap());
+            let csv = utf8(report_csv(records, None, None).unwrap());
             csv.lines().next().unwrap().to_owned()
         };
         let one = header(&[completed()]);
@@ -229,13 +231,13 @@ mod tests {
         let evidence = Evidence::Figure { value: Num(0.000_125), peak: false };
         let finding = limited("serve.latency_p95", 1.0, Ruling::Met, evidence);
         let judged = judged(completed(), Feasibility::Feasible, vec![finding]);
-        let csv = utf8(report_csv(&[judged], None).unwrap());
+        let csv = utf8(report_csv(&[judged], None, None).unwrap());
         assert_eq!(fields(&csv, ["serve_latency_p95_s"]), [["0.000125"]]);
     }
 
     #[test]
     fn half_of_an_interval_stands_beside_its_figure() {
-        let csv = utf8(report_csv(&[completed()], None).unwrap());
+        let csv = utf8(report_csv(&[completed()], None, None).unwrap());
         let row = completed();
         let row = row.metric("train", MetricId::TrainThroughput).unwrap();
         let names = ["train_throughput_samples_per_s", "train_throughput_samples_per_s_plus_minus"];
@@ -278,7 +280,7 @@ mod tests {
     fn every_figure_lands_in_its_own_column() {
         // Each figure of the record is a different number, so that a swapped column cannot go unseen.
         let record = completed();
-        let csv = utf8(report_csv(std::slice::from_ref(&record), None).unwrap());
+        let csv = utf8(report_csv(std::slice::from_ref(&record), None, None).unwrap());
         let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
         let header = reader.headers().unwrap().clone();
         let row = reader.records().next().unwrap().unwrap();
@@ -296,7 +298,7 @@ mod tests {
     fn an_accuracy_of_a_model_half_trained_has_a_column_of_its_own() {
         let mut early = completed();
         early.epochs = early.job.train.epochs - 1;
-        let csv = utf8(report_csv(&[completed(), early, failed()], None).unwrap());
+        let csv = utf8(report_csv(&[completed(), early, failed()], None, None).unwrap());
         let known = Place::Run.estimate(&completed(), MetricId::TestAccuracy).unwrap().to_string();
         let says = [[known.as_str(), ""], ["", known.as_str()], ["", ""]];
         assert_eq!(fields(&csv, ["test_accuracy", "partial_test_accuracy"]), says);
@@ -314,7 +316,7 @@ mod tests {
     #[test]
     fn the_marks_of_a_run_are_those_of_its_cell() {
         let front = front();
-        let csv = utf8(report_csv(&compared(), Some(&front)).unwrap());
+        let csv = utf8(report_csv(&compared(), Some(&front), None).unwrap());
         let marks = fields(&csv, ["pareto"]).concat();
         assert_eq!(marks, ["front", "front", "dominated", "", ""]);
     }
@@ -322,7 +324,7 @@ mod tests {
     #[test]
     fn a_verdict_has_its_reason() {
         let judged = judged(completed(), Feasibility::Infeasible, vec![of_peak(1.0)]);
-        let csv = utf8(report_csv(&[judged, completed()], None).unwrap());
+        let csv = utf8(report_csv(&[judged, completed()], None, None).unwrap());
         let says = "memory.peak <= 1.00 B is broken over the phases completed: 231 MiB";
         let names = ["verdict", "verdict_reason", "pareto"];
         assert_eq!(fields(&csv, names), [["infeasible", says, ""], ["", "", ""]]);
@@ -332,13 +334,13 @@ mod tests {
     fn what_was_not_measured_is_empty_and_never_zero() {
         let mut record = completed();
         record.metrics.clear();
-        let csv = utf8(report_csv(&[record], None).unwrap());
+        let csv = utf8(report_csv(&[record], None, None).unwrap());
         assert!(!csv.contains("_bytes") && csv.contains(",10,"), "{csv}");
     }
 
     #[test]
     fn no_records_are_a_header() {
-        assert_eq!(utf8(report_csv(&[], None).unwrap()).lines().count(), 1);
+        assert_eq!(utf8(report_csv(&[], None, None).unwrap()).lines().count(), 1);
         assert_eq!(
             metrics(&[]),
             "run,phase,metric,unit,estimate,low,high,confidence,samples,known,note,interval,cell,repeat,status,said_by\n"

@@ -268,8 +268,13 @@ impl FrontReport {
         counts.collect::<Vec<_>>().join(", ")
     }
 
-    /// A cell of the front: its figures and its ties.
-    fn sentence(&self, cell: &FrontCell) -> String {
+    /// The figures that this cell was compared by; nothing where it was not.
+    pub(super) fn figures_of(&self, cell: &str) -> Option<String> {
+        let cell = self.cells.iter().find(|found| found.cell == cell)?;
+        (!cell.figures.is_empty()).then(|| self.figures(cell))
+    }
+
+    fn figures(&self, cell: &FrontCell) -> String {
         let figures = cell.figures.iter().enumerate();
         let figures = figures.map(|(at, figure)| {
             let scale = self.scale(at);
@@ -282,7 +287,12 @@ impl FrontReport {
             let shown = scale.show(figure.estimate);
             format!("{} {shown}{unit}{ends}", figure.metric)
         });
-        let mut text = format!("{}: {}", cell.cell, figures.collect::<Vec<_>>().join(", "));
+        figures.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A cell of the front: its figures and its ties.
+    fn sentence(&self, cell: &FrontCell) -> String {
+        let mut text = format!("{}: {}", cell.cell, self.figures(cell));
         let ties = ties(cell);
         if !ties.is_empty() {
             let _ = write!(text, "; {ties}");

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::effects::EffectsReport;
 use super::fastest::Fastest;
+use super::found::Found;
 use super::front::{FrontReport, Mark};
 use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
@@ -115,12 +116,14 @@ pub struct Extras<'a> {
     pub front: Option<&'a FrontReport>,
     /// What each knob buys, where it was asked for.
     pub effects: Option<&'a EffectsReport>,
+    /// What a search recommends, where there was one.
+    pub found: Option<&'a Found>,
     /// Shadow mode, where it was asked for.
     pub shadow: Option<&'a ShadowReport>,
 }
 
-/// `{format, name, runs: [...]}`, with `summary` where there are repeats, `front` where there are objectives, `effects` and `shadow` where they
-/// were asked for. A figure that was not measured is `null` with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`,
+/// `{format, name, runs: [...]}`, with `summary` where there are repeats, `front` where there are objectives, `search` where there was one,
+/// `effects` and `shadow` where they were asked for. A figure that was not measured is `null` with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`,
 /// since JSON has none.
 pub fn document(
     name: &str,
@@ -145,6 +148,9 @@ pub fn document(
     }
     if let Some(effects) = extras.effects {
         document["effects"] = json!(effects);
+    }
+    if let Some(found) = extras.found {
+        document["search"] = json!(found);
     }
     if let Some(shadow) = extras.shadow {
         document["shadow"] = shadow.json();

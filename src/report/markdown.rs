@@ -29,6 +29,12 @@ pub fn document(name: &str, records: &[RunRecord], closing: &Closing<'_>) -> Str
     if let Some(effects) = closing.effects {
         section(&mut out, "What each knob buys", &effects_section(effects));
     }
+    if let Some(found) = closing.found {
+        let lines = found.lines(closing.front);
+        let list: String =
+            lines.iter().map(|line| "* ".to_owned() + &escaped(line) + "\n").collect();
+        section(&mut out, "Search", &list);
+    }
     section(&mut out, "Stops", &stops(records));
     if let Some(line) = spared(records) {
         let _ = write!(out, "\n{}.\n", escaped(&line));

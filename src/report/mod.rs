@@ -13,6 +13,7 @@ pub mod effects;
 pub mod ending;
 pub mod fastest;
 pub mod folders;
+pub mod found;
 pub mod front;
 pub mod gate;
 pub mod headline;

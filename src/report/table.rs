@@ -61,6 +61,9 @@ pub(super) fn under(
     if let Some(front) = closing.front {
         out.push_str(&front.text(width));
     }
+    if let Some(found) = closing.found {
+        out.push_str(&found.text(closing.front, width));
+    }
     let busy = [interference(records), spinning(records)];
     let rest = [untested(records), spared(records), uneven(records)].into_iter().chain(busy);
     let rest = rest.chain([Some(counts.to_owned() + &closing_line(records, closing))]);

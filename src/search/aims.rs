@@ -53,6 +53,16 @@ pub struct Figure {
     pub bound: Option<Bound>,
 }
 
+impl Figure {
+    /// How far within its limit a value on its scale is, below 0 beyond it; absent where it has none.
+    pub(super) fn room(&self, value: f64) -> Option<f64> {
+        Some(match self.bound? {
+            Bound::AtMost(most) => self.scale.of(most) - value,
+            Bound::AtLeast(least) => value - self.scale.of(least),
+        })
+    }
+}
+
 /// A limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Bound {

@@ -16,16 +16,21 @@ mod aims;
 pub mod effects;
 mod fit;
 mod gain;
+mod halving;
 mod kernel;
+mod model;
 mod policy;
 mod process;
+mod recommend;
 mod space;
+mod state;
 mod step;
 
 pub use self::aims::{Aims, Bound, Figure, Reading, Scale};
 pub use self::policy::{Method, SearchPolicy};
+pub use self::recommend::NearMiss;
 pub use self::space::{Axis, Space, UNSET};
-pub use self::step::{Search, Told};
+pub use self::state::{Search, Told};
 
 #[cfg(test)]
 mod tests;

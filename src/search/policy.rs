@@ -5,6 +5,8 @@
 pub enum Method {
     /// Any cell that was not visited yet.
     Random,
+    /// Cells drawn by chance, of which the better half is visited again, and again.
+    Halving,
     /// That of which a model of what was seen promises most.
     Bayes,
 }
@@ -14,6 +16,10 @@ pub enum Method {
 pub struct SearchPolicy {
     /// How the next cell is chosen.
     pub method: Method,
-    /// The most runs, repeats among them.
-    pub trials: u32,
+    /// The most runs, repeats among them; absent where time alone ends it.
+    pub trials: Option<u32>,
+    /// Whether time ends it, so that a visit is worth what it brings for each second.
+    pub is_timed: bool,
+    /// Of the first cells, and of those that are looked at where there are too many.
+    pub seed: u64,
 }

@@ -58,6 +58,11 @@ impl<'a> Process<'a> {
         self.theta.noise.exp() * self.scale.powi(2)
     }
 
+    /// The deviation of what was seen.
+    pub(super) const fn spread(&self) -> f64 {
+        self.scale
+    }
+
     /// What is believed of each of these cells.
     pub(super) fn beliefs(&self, cells: &[usize]) -> Vec<Belief> {
         cells.chunks(BLOCK).flat_map(|block| self.block(block)).collect()

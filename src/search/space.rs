@@ -93,6 +93,25 @@ impl Space {
         self.axes.iter().zip(&self.cells[cell]).map(|(axis, level)| axis.place(*level))
     }
 
+    /// The cells from one end of their axis to the other, where all that differs between them is one axis of numbers.
+    pub(super) fn line(&self) -> Option<Vec<usize>> {
+        let [Axis::Ordered(_)] = &self.axes[..] else { return None };
+        let mut cells: Vec<usize> = (0..self.len()).collect();
+        cells.sort_by_key(|cell| self.cells[*cell][0]);
+        Some(cells)
+    }
+
+    /// How far a cell is from the first level of each axis: of numbers the least, of words that of the first cell.
+    pub(super) fn effort(&self, cell: usize) -> f64 {
+        let places = self.axes.iter().zip(&self.cells[cell]);
+        let effort = |(axis, level): (&Axis, &u16)| match axis {
+            _ if *level == UNSET => 0.0,
+            Axis::Ordered(at) => at[usize::from(*level)],
+            Axis::Choice(levels) => f64::from(*level) / (*levels as f64 - 1.0).max(1.0),
+        };
+        places.map(effort).sum()
+    }
+
     /// The squared distance of two cells, all axes alike.
     pub(super) fn distance(&self, a: usize, b: usize) -> f64 {
         let places = self.places(a).zip(self.places(b));

@@ -34,6 +34,10 @@ fn aims(bound: Option<Bound>, front: bool) -> Aims {
     Aims { figures: vec![rate, memory] }
 }
 
+const fn policy(seed: u64) -> SearchPolicy {
+    SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, seed }
+}
+
 fn open(cells: usize) -> Vec<CellState> {
     vec![CellState { made: Vec::new(), standing: Standing::Open }; cells]
 }
@@ -45,7 +49,7 @@ fn searched(aims: &Aims, visits: usize, noise: f64, seed: u64) -> (Vec<Told>, Ve
     let mut told = Vec::new();
     let mut draws = Noise::new(seed + 1);
     for _ in 0..visits {
-        let search = Search { space: &space, aims, told: &told, seed, method: Method::Bayes };
+        let search = Search { space: &space, aims, told: &told, policy: policy(seed) };
         let visit = search.next(&states)[0];
         assert_eq!(visit.repeat as usize, states[visit.cell].made.len() + 1);
         states[visit.cell].made.push(visit.repeat);
@@ -55,10 +59,10 @@ fn searched(aims: &Aims, visits: usize, noise: f64, seed: u64) -> (Vec<Told>, Ve
             Some(Reading { value, variance: 0.0 })
         };
         let readings = vec![reading(rate), reading(memory)];
-        told.push(Told { cell: visit.cell, readings, failed: false, rejected: false });
+        told.push(Told { cell: visit.cell, readings, failed: false, rejected: false, wall_s: 1.0 });
     }
     let recommended =
-        Search { space: &space, aims, told: &told, seed, method: Method::Bayes }.recommended();
+        Search { space: &space, aims, told: &told, policy: policy(seed) }.recommended();
     (told, recommended)
 }
 
@@ -117,7 +121,7 @@ fn closed_cells_are_not_visited_and_none_is_left_in_the_end() {
             state.standing = Standing::Settled;
         }
     }
-    let search = Search { space: &space, aims: &aims, told: &[], seed: 1, method: Method::Bayes };
+    let search = Search { space: &space, aims: &aims, told: &[], policy: policy(1) };
     let first = search.next(&states)[0].cell;
     assert!([17, 250].contains(&first));
     states[first].standing = Standing::Failed;
@@ -133,9 +137,8 @@ fn where_visits_fail_few_more_are_made() {
     let mut states = open(300);
     let mut told: Vec<Told> = Vec::new();
     for _ in 0..40 {
-        let search =
-            Search { space: &space, aims: &aims, told: &told, seed: 2, method: Method::Bayes };
-        let cell = search.next(&states)[0].cell;
+        let search = Search { space: &space, aims: &aims, told: &told, policy: policy(2) };
+        let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
         states[cell].made.push(1);
         let (width, batch, _) = levels(cell);
         // Out of memory near the fastest cells.
@@ -145,11 +148,18 @@ fn where_visits_fail_few_more_are_made() {
         if failed {
             states[cell].standing = Standing::Failed;
         }
-        told.push(Told { cell, readings: vec![reading, memory], failed, rejected: false });
+        told.push(Told {
+            cell,
+            readings: vec![reading, memory],
+            failed,
+            rejected: false,
+            wall_s: 1.0,
+        });
     }
-    let failed = told[20..].iter().filter(|told| told.failed).count();
+    let late = told.len().min(20);
+    let failed = told[late..].iter().filter(|told| told.failed).count();
     assert!(failed <= 10, "{failed} of the last 20");
-    let search = Search { space: &space, aims: &aims, told: &told, seed: 2, method: Method::Bayes };
+    let search = Search { space: &space, aims: &aims, told: &told, policy: policy(2) };
     let cell = search.recommended()[0];
     let (width, batch, _) = levels(cell);
     assert!(width + batch <= 12.0 && truth(cell).0 > 800.0, "{width} {batch} {:?}", truth(cell));
@@ -173,22 +183,110 @@ fn groups_have_a_front_each() {
     let mut states = open(20);
     let mut told: Vec<Told> = Vec::new();
     for _ in 0..16 {
-        let search =
-            Search { space: &space, aims: &aims, told: &told, seed: 5, method: Method::Bayes };
-        let cell = search.next(&states)[0].cell;
+        let search = Search { space: &space, aims: &aims, told: &told, policy: policy(5) };
+        let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
         let repeat = states[cell].next();
         states[cell].made.push(repeat);
         let readings = vec![Some(Reading { value: rate(cell), variance: 0.0 })];
-        told.push(Told { cell, readings, failed: false, rejected: false });
+        told.push(Told { cell, readings, failed: false, rejected: false, wall_s: 1.0 });
     }
-    let found = Search { space: &space, aims: &aims, told: &told, seed: 5, method: Method::Bayes }
-        .recommended();
+    let found = Search { space: &space, aims: &aims, told: &told, policy: policy(5) }.recommended();
     let mut best: BTreeMap<usize, usize> = BTreeMap::new();
     for cell in found {
         assert!(best.insert(cell / 10, cell % 10).is_none(), "one of each");
     }
     assert_eq!(best.len(), 2);
     assert!(best.values().all(|place| (5..=7).contains(place)), "{best:?}");
+}
+
+/// The levels of one axis from 1 to 2^(levels - 1), played with this policy: what is said of a visit to a level, and how often it
+/// was visited before. The levels that were visited, and what is recommended.
+fn climbed(
+    levels: u16,
+    policy: SearchPolicy,
+    mut says: impl FnMut(usize, usize) -> (f64, bool),
+) -> (Vec<usize>, Vec<usize>) {
+    let powers: Vec<f64> = (0..levels).map(|at| 2.0_f64.powi(i32::from(at))).collect();
+    let cells = (0..levels).map(|at| vec![at].into_boxed_slice()).collect();
+    let space = Space::new(vec![Axis::ordered(&powers)], cells, vec![0; levels.into()]);
+    let rate = Figure { scale: Scale::Log, aim: Some(Better::Higher), bound: None };
+    let aims = Aims { figures: vec![rate] };
+    let mut states = open(levels.into());
+    let mut told: Vec<Told> = Vec::new();
+    loop {
+        let search = Search { space: &space, aims: &aims, told: &told, policy };
+        let Some(visit) = search.next(&states).pop() else {
+            return (told.iter().map(|told| told.cell).collect(), search.recommended());
+        };
+        let made = &mut states[visit.cell].made;
+        let (rate, failed) = says(visit.cell, made.len());
+        made.push(visit.repeat);
+        let readings = vec![(!failed).then_some(Reading { value: rate, variance: 0.0 })];
+        told.push(Told { cell: visit.cell, readings, failed, rejected: false, wall_s: 1.0 });
+    }
+}
+
+#[test]
+fn a_single_axis_is_climbed_and_the_least_of_the_best_levels_is_recommended() {
+    for seed in 0..10 {
+        let mut draws = Noise::new(seed + 1);
+        let policy = SearchPolicy { trials: Some(40), ..policy(seed) };
+        // The rate saturates at 2^6; 2^11 does not fit into memory.
+        let (visited, recommended) = climbed(13, policy, |level, _| {
+            let size = 2.0_f64.powi(i32::try_from(level).unwrap());
+            (1000.0 * size / (size + 3.0) * (0.02 * draws.normal()).exp(), level >= 11)
+        });
+        assert_eq!(visited[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], "from below");
+        assert!(visited.iter().filter(|level| **level >= 11).count() <= 4, "{visited:?}");
+        assert!((6..=8).contains(&recommended[0]), "{seed}: {recommended:?} of {visited:?}");
+    }
+}
+
+#[test]
+fn a_search_in_which_all_fails_is_given_up() {
+    let (visited, recommended) = climbed(13, policy(1), |_, _| (1.0, true));
+    assert!(visited.len() <= 8 && recommended.is_empty(), "{visited:?}");
+}
+
+#[test]
+fn the_better_half_is_visited_again() {
+    let policy = SearchPolicy { method: Method::Halving, trials: Some(16), ..policy(3) };
+    let (visited, recommended) = climbed(13, policy, |level, _| ((level + 1) as f64, false));
+    assert_eq!(visited.len(), 8 + 4 + 2 + 1, "{visited:?}");
+    let best = visited[..8].iter().max().unwrap();
+    assert_eq!((visited.last().unwrap(), &recommended[..]), (best, &[*best][..]));
+    for (again, of) in [(&visited[8..12], &visited[..8]), (&visited[12..14], &visited[8..12])] {
+        let worst = again.iter().min().unwrap();
+        assert!(of.iter().filter(|level| !again.contains(level)).all(|level| level < worst));
+    }
+}
+
+#[test]
+fn where_time_counts_cheap_cells_are_visited() {
+    let (space, aims) = (space(), aims(None, false));
+    let dear = |is_timed: bool| {
+        let mut states = open(300);
+        let mut told: Vec<Told> = Vec::new();
+        for _ in 0..30 {
+            let policy = SearchPolicy { is_timed, ..policy(4) };
+            let search = Search { space: &space, aims: &aims, told: &told, policy };
+            let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
+            states[cell].made.push(1);
+            let (rate, memory) = truth(cell);
+            let readings = [rate, memory].map(|value| Some(Reading { value, variance: 0.0 }));
+            // Wide models take long, whatever they are worth.
+            let wall_s = 4.0_f64.powf(levels(cell).0);
+            told.push(Told {
+                cell,
+                readings: readings.to_vec(),
+                failed: false,
+                rejected: false,
+                wall_s,
+            });
+        }
+        told.iter().map(|told| told.wall_s).sum::<f64>()
+    };
+    assert!(dear(true) < 0.7 * dear(false), "{} {}", dear(true), dear(false));
 }
 
 #[test]

@@ -26,6 +26,9 @@ const NEEDED: u64 = 16 << 20;
 
 const MANIFEST: &str = "manifest.json";
 
+/// What a search has found.
+pub const SEARCH: &str = "search.json";
+
 /// What stands in the folder beside the runs.
 pub const WRITTEN: &[&str] = &[
     MANIFEST,
@@ -34,6 +37,7 @@ pub const WRITTEN: &[&str] = &[
     "summary.csv",
     "summary_metrics.csv",
     "shadow.csv",
+    SEARCH,
     "report.html",
 ];
 

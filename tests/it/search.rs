@@ -50,6 +50,12 @@ fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The one cell that is recommended.
+fn recommended(said: &str) -> &str {
+    let (_, found) = said.split_once("recommended: ").expect("something is recommended");
+    found.split([':', ';', ' ']).next().unwrap()
+}
+
 fn manifest(lab: &Lab) -> Value {
     serde_json::from_str(&lab.text("manifest.json")).unwrap()
 }
@@ -60,10 +66,16 @@ fn a_search_visits_some_cells_and_says_which_is_best() {
     let shown = lab.run(&[]).exits(0);
     let said = flat(&shown.stdout);
     assert!(said.contains("30 runs: 30 ok"), "{said}");
-    let (_, found) = said.split_once("; searched ").unwrap();
-    let (visited, found) = found.split_once(" of 300 cells: ").unwrap();
+    let (_, extent) = said.split_once("; searched ").unwrap();
+    let (visited, _) = extent.split_once(" of 300 cells; ").unwrap();
     assert!(visited.parse::<u32>().unwrap() <= 30);
-    let cell = found.split(' ').next().unwrap();
+    let cell = recommended(&said);
+    let rows = lab.rows("report.csv");
+    assert!(rows.iter().all(|row| {
+        let is_it =
+            row["run"].trim_end_matches(|c: char| c.is_ascii_digit()) == format!("{cell}-r");
+        row["recommended"] == (is_it || row["run"] == cell).to_string()
+    }));
     // Of the three hundred some forty are within a fifth of the best.
     let best = lab.figure(cell, "run", "command.time").unwrap();
     assert!(best < 2.4, "{cell}: {best}");
@@ -78,9 +90,12 @@ fn a_search_visits_some_cells_and_says_which_is_best() {
 
 #[test]
 fn a_search_goes_on_where_it_was_cut_off() {
-    let whole = lab(GRID);
+    // With a budget it goes by what a visit brings for each second.
+    let within =
+        |budget: &str| lab(&GRID.replace("trials", &format!("budget = \"{budget}\"\ntrials")));
+    let whole = within("1h");
     whole.run(&[]).exits(0);
-    let cut = lab(&GRID.replace("[search]", "[run]\nbudget = \"40s\"\n[search]"));
+    let cut = within("40s");
     let shown = cut.run(&[]).exits(0);
     assert!(flat(&shown.stdout).contains("the budget is used up"), "{}", shown.stdout);
     assert!(manifest(&cut)["runs"].as_array().unwrap().len() < 30);
@@ -97,14 +112,99 @@ fn a_search_goes_on_where_it_was_cut_off() {
 #[test]
 fn a_grid_that_fits_is_run_whole_and_random_cells_are_taken_once() {
     let fits = lab(GRID);
-    let shown = fits.run(&["--only", "wide=1,2", "--only", "kind=b"]).exits(0);
-    assert!(!flat(&shown.stdout).contains("searched"), "{}", shown.stdout);
+    let said = flat(&fits.run(&["--only", "wide=1,2", "--only", "kind=b"]).exits(0).stdout);
+    assert!(said.contains("searched 20 of 20 cells"), "{said}");
     let random = lab(&GRID.replace("trials = 30", "trials = 30\nmethod = \"random\""));
     let shown = random.run(&[]).exits(0);
-    assert!(flat(&shown.stdout).contains("searched 30 of 300 cells: "), "{}", shown.stdout);
+    assert!(flat(&shown.stdout).contains("searched 30 of 300 cells"), "{}", shown.stdout);
     let grid = lab(&GRID.replace("trials = 30", "method = \"grid\""));
     let shown = grid.run(&["--only", "kind=b", "--repeat", "1"]).exits(0);
     assert!(flat(&shown.stdout).contains("100 runs: 100 ok"), "{}", shown.stdout);
+}
+
+#[test]
+fn what_is_recommended_stands_in_every_report() {
+    let lab = lab(GRID);
+    let said = flat(&lab.run(&["--seed", "3"]).exits(0).stdout);
+    let cell = recommended(&said);
+    let only = cell.split('-').filter_map(|part| part.split_once('_'));
+    let only: String = only.flat_map(|(axis, value)| [" --only ", axis, "=", value]).collect();
+    assert!(said.contains(&format!("alone: perftune run grid.toml{only}")), "{only}: {said}");
+    let report = |format: &str| {
+        let of = ["report", "results/t", "--format", format];
+        lab.call(&of).exits(0).stdout
+    };
+    let again = flat(&report("table"));
+    assert_eq!(recommended(&again), cell, "{again}");
+    let json: Value = serde_json::from_str(&report("json")).unwrap();
+    assert_eq!(json["search"]["recommended"][0]["cell"], *cell);
+    for format in ["markdown", "html"] {
+        let text = flat(&report(format)).replace("\\_", "_");
+        assert!(text.contains(&format!("recommended: {cell}: command.time")), "{format}: {text}");
+    }
+    // A folder in which something else was run since then recommends nothing that it does not know to be so.
+    fs::remove_dir_all(lab.path("results/t/runs").join(cell)).unwrap();
+    let less = flat(&lab.call(&["report", "results/t"]).stdout);
+    assert!(!less.contains("recommended"), "{less}");
+}
+
+#[test]
+fn the_least_batch_size_that_is_as_good_as_the_best_is_found() {
+    let mut table = "batch_size,train.throughput@0,train.throughput@1,memory.peak\n".to_owned();
+    for size in (0..13).map(|at| 1u32 << at) {
+        // The rate saturates at about 64.
+        let rate = |off: u32| {
+            1e4 * f64::from(size) / f64::from(size + 2)
+                * (1.0 + f64::from((size + off) % 3) / 500.0)
+        };
+        let memory = 1e6 * f64::from(20 + size);
+        let _ = writeln!(table, "{size},{},{},{memory}", rate(0), rate(1));
+    }
+    let grid = GRID
+        .replace("[grid]\n", "[grid]\nbatch_size = { from = 1, to = 4096, scale = \"log2\" }\n")
+        .replace("minimize = [\"command.time\"]", "maximize = [\"train.throughput\"]")
+        .replace("12MB", "300MB");
+    let lab = Lab::new(&grid);
+    fs::write(lab.path("table.csv"), table).unwrap();
+    let said = flat(&lab.run(&[]).exits(0).stdout);
+    let cell = recommended(&said);
+    let size: u32 = cell.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+    assert!((64..=256).contains(&size), "{said}");
+    // What lies above the first size that breaks the limit is not climbed to.
+    let rows = lab.rows("report.csv");
+    assert!(rows.iter().all(|row| row["batch_size"] != "4096"), "{said}");
+}
+
+#[test]
+fn a_search_in_which_all_runs_fail_is_given_up() {
+    let lab = Lab::new(
+        r#"
+name = "t"
+[models.bad]
+command = ["sh", "-c", "exit 7"]
+[grid]
+model = "bad"
+dataset = "digits"
+env.N = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+[objectives]
+minimize = ["command.time"]
+[search]
+trials = 12
+"#,
+    );
+    let shown = lab.run(&[]).exits(3);
+    let said = flat(&shown.stdout);
+    assert!(said.contains("all 8 runs failed, so the search was given up"), "{said}");
+}
+
+#[test]
+fn half_of_the_cells_are_visited_again_by_halving() {
+    let lab = lab(&GRID
+        .replace("\"memory.peak\" = \"<= 12MB\"", "")
+        .replace("trials = 30", "trials = 16\nmethod = \"halving\"\nseed = 9"));
+    let said = flat(&lab.run(&[]).exits(0).stdout);
+    // Of two cells on the last rung one is known and the other dominated.
+    assert!(said.contains("12 runs: 12 ok") && said.contains("searched 8 of 300 cells"), "{said}");
 }
 
 #[test]
@@ -113,8 +213,7 @@ fn a_cell_that_breaks_a_limit_of_its_own_is_not_recommended() {
         "[[override]]\nmatch = { kind = \"b\" }\nconstraints = { \"command.time\" = \"<= 1s\" }\n";
     let lab = lab(&format!("{GRID}{own}"));
     let said = flat(&lab.run(&[]).exits(0).stdout);
-    let (_, found) = said.split_once(" of 300 cells: ").unwrap();
-    let cell = found.split(' ').next().unwrap();
+    let cell = recommended(&said);
     // The best of all are of that kind.
     assert!(!cell.ends_with("kind_b"), "{said}");
 }
@@ -124,7 +223,10 @@ fn a_limit_that_nothing_keeps_is_said() {
     let lab = lab(&GRID.replace("<= 12MB", "<= 0.5MB").replace("trials = 30", "trials = 12"));
     let shown = lab.run(&["--set", "search.method=bayes"]);
     let said = flat(&shown.stdout);
-    assert!(said.contains("none keeps its limits for certain"), "{said}");
+    assert!(
+        said.contains("no cell that was run keeps the limits for certain; the nearest is"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -136,6 +238,10 @@ fn a_search_that_does_not_know_what_to_look_for_is_refused() {
         ),
         (GRID.replace("trials = 30", "method = \"bayse\""), "did you mean `bayes`?"),
         (GRID.replace("trials = 30", "trials = 0"), "trials"),
+        (
+            GRID.replace("[search]", "[run]\nbudget = \"1h\"\n[search]\nbudget = \"1min\""),
+            "[search] budget and [run] budget are both the time of the whole grid",
+        ),
         (
             GRID.replace(
                 "minimize = [\"command.time\"]",

@@ -9,6 +9,7 @@ use super::{Fault, error_text};
 use crate::control::Constraint;
 use crate::event::RunRecord;
 use crate::report::effects::EffectsReport;
+use crate::report::found::Found;
 use crate::report::front::FrontReport;
 use crate::report::html::{Head, Limit, MOST_SERIES, Page, SeriesOfRuns, document};
 use crate::report::machine;
@@ -24,6 +25,8 @@ pub struct Parts<'a> {
     pub front: Option<&'a FrontReport>,
     /// What each knob buys, where cells can be compared.
     pub effects: Option<&'a EffectsReport>,
+    /// What a search recommends, where there was one.
+    pub found: Option<&'a Found>,
 }
 
 /// The page over the runs of a folder.
@@ -31,7 +34,7 @@ pub fn page(
     results: &Results,
     manifest: Option<&ManifestHead>,
     records: &[RunRecord],
-    Parts { summary, front, effects }: Parts<'_>,
+    Parts { summary, front, effects, found }: Parts<'_>,
 ) -> Result<Vec<u8>, Fault> {
     let head = manifest.map_or_else(Head::default, |head| self::head(head, records));
     let page = Page {
@@ -41,6 +44,7 @@ pub fn page(
         limits: &manifest.map(limits).unwrap_or_default(),
         front,
         effects,
+        found,
         series: &series(results, records),
     };
     Ok(document(&page)?)

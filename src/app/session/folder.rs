@@ -296,7 +296,7 @@ impl ActiveFolder<'_> {
         let warning = warning.or(gone);
         let planned = self.all.without(&self.later).order.len();
         let Recorder { results, records, .. } = self.recorder;
-        Ok((Executed { records, planned, cut, found: None, results }, warning))
+        Ok((Executed { records, planned, cut, results }, warning))
     }
 }
 

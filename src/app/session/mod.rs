@@ -30,6 +30,7 @@ use crate::event::{Cut, RunEvent, RunEventKind, RunRecord, RunStatus};
 use crate::report::ending::failure_text;
 use crate::runner::{self, Cells, Interrupts, Order, RunSpec, VirtualTime};
 use crate::sampler::{Machine, Sampler};
+use crate::store::SEARCH;
 
 /// The runs of some folders, made in one order.
 pub struct Session<'a> {
@@ -180,8 +181,11 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     let planner = (!request.runs.is_empty()).then(|| Planner::of(plan, request.runs));
     planner.as_ref().map(|planner| session.visit(planner)).transpose()?;
     let executed = session.end()?.pop();
-    let mut executed = executed.ok_or_else(|| Fault::new("no results folder is open"))?;
-    executed.found = planner.and_then(|planner| planner.found(&executed.records));
+    let executed = executed.ok_or_else(|| Fault::new("no results folder is open"))?;
+    match planner.and_then(|planner| planner.found(&executed.records)) {
+        Some(found) => executed.results.write(SEARCH, &serde_json::to_vec_pretty(&found)?)?,
+        None => executed.results.remove(SEARCH)?,
+    }
     let is_over = |run: &RunRecord| run.status != RunStatus::Cancelled;
     if executed.cut == Some(Cut::Budget) && !executed.records.iter().any(is_over) {
         let what = "the budget was used up before the first run was over: nothing was measured";

@@ -165,7 +165,7 @@ impl Recorder {
             self.reported_ns = now;
             self.sort();
             // The front is that of all cells, so it is said when the grid is over.
-            self.results.write("report.csv", &report_csv(&self.records, None)?)?;
+            self.results.write("report.csv", &report_csv(&self.records, None, None)?)?;
             let records = &self.records;
             self.results.write_with("metrics.csv", |out| {
                 Ok::<_, RecordError>(metrics_csv(out, records)?)

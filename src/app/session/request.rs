@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::app::derived::Derived;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::{Cut, RunRecord};
-use crate::report::closing::{Closing, Found};
+use crate::report::closing::Closing;
 use crate::runner::{RunSpec, Streams};
 use crate::schedule::Shard;
 use crate::store::{Existing, Recorded, Results};
@@ -66,8 +66,6 @@ pub struct Executed {
     pub planned: usize,
     /// Who ended it before all was done.
     pub cut: Option<Cut>,
-    /// What a search found, where there was one.
-    pub found: Option<Found>,
     /// The folder, still locked: the reports go there.
     pub results: Results,
 }
@@ -88,7 +86,7 @@ impl Executed {
             fastest: &derived.fastest,
             front: derived.front.as_ref(),
             effects: None,
-            found: self.found.as_ref(),
+            found: derived.found.as_ref(),
         }
     }
 }

@@ -4,11 +4,14 @@
 //! and its records what was told. Invariant: all of it follows from the plan and the records, so that `--resume` goes on.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::config::plan::{Plan, PlannedRun};
-use crate::event::{AxisList, AxisValue, Feasibility, RunRecord, RunStatus, StopReason};
+use crate::event::{
+    AxisDef, AxisList, AxisValue, Feasibility, JobSpec, RunRecord, RunStatus, StopReason,
+};
 use crate::metric::{MetricDef, MetricId, Source};
-use crate::report::closing::Found;
+use crate::report::found::{Choice, Found, Nearest};
 use crate::report::headline::Place;
 use crate::schedule::{CONFIDENCE, CellState, Policy, Repeats, Rounds, Visit};
 use crate::search::{
@@ -17,56 +20,48 @@ use crate::search::{
 use crate::stats::distribution::normal;
 use crate::units::Unit;
 
-/// Who decides which visits come next.
-pub(super) enum Planner {
-    /// All cells, round after round.
-    Rounds(Rounds),
-    /// Some of them.
-    Search(Box<Searcher>),
+/// Who decides which visits come next: rounds over all cells, unless a search chooses among them.
+pub(super) struct Planner {
+    rounds: Rounds,
+    search: Option<Searcher>,
 }
 
 impl Planner {
     /// As the plan says, for the cells of these runs.
     pub(super) fn of(plan: &Plan, runs: &[PlannedRun]) -> Self {
         let cells: Vec<&PlannedRun> = runs.iter().filter(|run| run.repeat == 1).collect();
-        match plan.search {
-            Some(policy) => Self::Search(Box::new(Searcher::new(plan, policy, &cells))),
-            None => Self::Rounds(Rounds { repeats: plan.repeats, seed: plan.seed }),
+        Self {
+            rounds: Rounds { repeats: plan.repeats, seed: plan.seed },
+            search: plan.search.map(|policy| Searcher::new(plan, policy, &cells)),
         }
     }
 
     /// The next visits.
     pub(super) fn next(&self, records: &[RunRecord], states: &[CellState]) -> Vec<Visit> {
-        match self {
-            Self::Rounds(rounds) => rounds.next(states),
-            Self::Search(searcher) => searcher.next(records, states),
+        match &self.search {
+            Some(searcher) => searcher.search(&searcher.all_told(records)).next(states),
+            None => self.rounds.next(states),
         }
     }
 
     /// What a search has found by these records.
     pub(super) fn found(&self, records: &[RunRecord]) -> Option<Found> {
-        match self {
-            Self::Rounds(_) => None,
-            Self::Search(searcher) => Some(searcher.found(records)),
-        }
+        self.search.as_ref().map(|searcher| searcher.found(records))
     }
 
     /// Whether the first visits that it tells are all there will be.
     pub(super) fn knows_all(&self) -> bool {
-        matches!(self, Self::Rounds(Rounds { repeats: Repeats::Fixed(_), .. }))
+        self.search.is_none() && matches!(self.rounds.repeats, Repeats::Fixed(_))
     }
 
     /// The most runs that it makes, where that is known.
     pub(super) fn most(&self) -> Option<u32> {
-        match self {
-            Self::Rounds(_) => None,
-            Self::Search(searcher) => Some(searcher.policy.trials),
-        }
+        self.search.as_ref()?.policy.trials
     }
 }
 
 /// A search over the cells of a plan.
-pub(super) struct Searcher {
+struct Searcher {
     policy: SearchPolicy,
     space: Space,
     aims: Aims,
@@ -74,9 +69,11 @@ pub(super) struct Searcher {
     metrics: Vec<MetricId>,
     /// Cells that have limits which others have not.
     own_limits: BTreeSet<String>,
-    /// The place of each cell.
-    cells: HashMap<String, usize>,
-    seed: u64,
+    /// The name of each cell, and what it is.
+    cells: Vec<(String, Arc<JobSpec>)>,
+    places: HashMap<String, usize>,
+    /// The grid file, where there is one.
+    file: Option<String>,
 }
 
 impl Searcher {
@@ -86,16 +83,10 @@ impl Searcher {
         let shared = aims.figures.iter().filter(|figure| figure.bound.is_some()).count();
         let has_own = cells.iter().filter(|run| run.stop.constraints.len() > shared);
         let own_limits = has_own.map(|run| run.cell.clone()).collect();
-        let (space, cells) = (space(cells), places.collect());
-        Self { policy, space, aims, metrics, own_limits, cells, seed: plan.seed }
-    }
-
-    fn next(&self, records: &[RunRecord], states: &[CellState]) -> Vec<Visit> {
-        let made: usize = states.iter().map(|state| state.made.len()).sum();
-        if made >= self.policy.trials as usize {
-            return Vec::new();
-        }
-        self.search(&self.all_told(records)).next(states)
+        let (space, places) = (space(cells), places.collect());
+        let named = cells.iter().map(|run| (run.cell.clone(), Arc::clone(&run.job))).collect();
+        let file = plan.file.as_ref().map(|file| file.display().to_string());
+        Self { policy, space, aims, metrics, own_limits, cells: named, places, file }
     }
 
     fn all_told(&self, records: &[RunRecord]) -> Vec<Told> {
@@ -103,32 +94,53 @@ impl Searcher {
     }
 
     fn search<'a>(&'a self, told: &'a [Told]) -> Search<'a> {
-        let (space, aims, method) = (&self.space, &self.aims, self.policy.method);
-        Search { space, aims, told, seed: self.seed, method }
+        Search { space: &self.space, aims: &self.aims, told, policy: self.policy }
     }
 
     fn found(&self, records: &[RunRecord]) -> Found {
         let told = self.all_told(records);
         let visited: BTreeSet<usize> = told.iter().map(|told| told.cell).collect();
-        let names: HashMap<usize, &String> =
-            self.cells.iter().map(|(name, place)| (*place, name)).collect();
-        let recommended = self.search(&told).recommended();
-        let recommended = recommended.iter().filter_map(|cell| names.get(cell));
+        let search = self.search(&told);
+        let recommended = search.recommended();
+        let nearest = search.nearest().filter(|_| recommended.is_empty());
+        let nearest = nearest.map(|near| Nearest {
+            cell: self.cells[near.cell].0.clone(),
+            metric: self.metrics[near.figure].into(),
+            value: near.value,
+            limit: near.limit,
+        });
+        let chosen =
+            |cell: &usize| Choice { cell: self.cells[*cell].0.clone(), axes: self.alone(*cell) };
         Found {
+            runs: records.len(),
             visited: visited.len(),
             cells: self.space.len(),
-            recommended: recommended.map(|name| (*name).clone()).collect(),
+            recommended: recommended.iter().map(chosen).collect(),
+            nearest,
+            is_hopeless: search.is_hopeless(),
+            grid: self.file.clone(),
         }
+    }
+
+    /// `batch_size=32` for each axis on which the cells differ: what `--only` takes.
+    fn alone(&self, cell: usize) -> Vec<String> {
+        let list = AxisList::of(self.cells.iter().map(|(_, job)| &**job));
+        let own = &self.cells[cell].1;
+        let differs = |def: &&AxisDef| self.cells.iter().any(|(_, job)| def.of(job) != def.of(own));
+        let set = list.defs().filter(differs).map(|def| (def, def.of(own)));
+        let set = set.filter(|(_, value)| *value != AxisValue::Unset);
+        set.map(|(def, value)| format!("{}={value}", def.key)).collect()
     }
 
     /// What a run says; nothing if it was ended from outside.
     fn told(&self, record: &RunRecord) -> Option<Told> {
-        let cell = *self.cells.get(&record.cell)?;
+        let cell = *self.places.get(&record.cell)?;
         let failed =
             record.status == RunStatus::Failed || record.stop.reason == StopReason::OutOfMemory;
         let readings = self.metrics.iter().map(|metric| reading(record, metric.def())).collect();
         let rejected = self.rejects(record);
-        (record.status != RunStatus::Cancelled).then_some(Told { cell, readings, failed, rejected })
+        let told = Told { cell, readings, failed, rejected, wall_s: record.wall_s };
+        (record.status != RunStatus::Cancelled).then_some(told)
     }
 
     /// Whether a run broke a limit for certain, or left one open that is not modelled since not all cells have it.

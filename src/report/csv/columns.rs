@@ -3,6 +3,7 @@
 use crate::event::{AXES, Axis, AxisDef, AxisKind, AxisList, AxisValue, RunRecord};
 use crate::metric::{MetricDef, MetricId};
 use crate::report::ending::failure_text;
+use crate::report::found::Found;
 use crate::report::front::{FrontReport, Mark};
 use crate::report::headline::{Place, accuracy_is_final};
 use crate::report::interference::marked;
@@ -39,6 +40,9 @@ const ENDING: &[Said] = &[
     ("verdict", |r| shown(r.verdict.as_ref().map(|verdict| verdict.verdict))),
 ];
 
+/// Whether a search recommends the cell of the run.
+const RECOMMENDED: &str = "recommended";
+
 /// How long it took, and which stages its figures are of.
 const EXTENT: &[Said] = &[
     ("wall_s", |r| number(r.wall_s)),
@@ -56,7 +60,11 @@ const REASONS: &[Said] = &[
 ];
 
 /// All columns. An axis has one where its values differ from each other or from the default, a figure where some run has it.
-pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec<Column> {
+pub(super) fn columns(
+    records: &[RunRecord],
+    front: Option<&FrontReport>,
+    found: Option<&Found>,
+) -> Vec<Column> {
     let said = |all: &[Said]| {
         let column = |(name, of): &Said| column(*name, records, of);
         all.iter().map(column).collect::<Vec<_>>()
@@ -76,6 +84,9 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
     all.extend(said(IDENTITY[1]));
     all.extend(said(ENDING));
     all.push(pareto);
+    all.extend(found.map(|found| {
+        column(RECOMMENDED, records, |record| found.recommends(&record.cell).to_string())
+    }));
     all.extend(said(EXTENT));
     all.extend(figures(records, &objectives).into_iter().filter(|figure| !is_empty(figure)));
     all.extend(said(REASONS));
@@ -174,14 +185,15 @@ mod tests {
         let records = [completed()];
         let mut metrics = Vec::new();
         metrics_csv(&mut metrics, &records).unwrap();
-        let mut names: Vec<String> = columns(&records, None).into_iter().map(|c| c.name).collect();
+        let mut names: Vec<String> =
+            columns(&records, None, None).into_iter().map(|c| c.name).collect();
         for table in [metrics, summary_csv(&records, &[]).unwrap()] {
             let head = String::from_utf8(table).unwrap();
             names.extend(head.lines().next().unwrap().split(',').map(str::to_owned));
         }
         let said = [IDENTITY[0], IDENTITY[1], ENDING, EXTENT, REASONS].concat();
         names.extend(said.iter().map(|(name, _)| (*name).to_owned()));
-        names.push("pareto".to_owned());
+        names.extend(["pareto", RECOMMENDED].map(str::to_owned));
         let metric = |name: &str| CATALOGUE.iter().any(|metric| metric.column() == name);
         for name in names {
             let known = COLUMNS.contains(&&*name) || AXES.iter().any(|axis| axis.key == name);

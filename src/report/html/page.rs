@@ -6,6 +6,7 @@ use super::timeline::RunSeries;
 use crate::event::RunRecord;
 use crate::metric::MetricName;
 use crate::report::effects::EffectsReport;
+use crate::report::found::Found;
 use crate::report::front::FrontReport;
 use crate::report::summary::SummaryRow;
 use crate::units::Unit;
@@ -81,6 +82,8 @@ pub struct Page<'a> {
     pub front: Option<&'a FrontReport>,
     /// What each knob buys, where cells can be compared.
     pub effects: Option<&'a EffectsReport>,
+    /// What a search recommends, where there was one.
+    pub found: Option<&'a Found>,
     /// Their time series.
     pub series: &'a SeriesOfRuns,
 }

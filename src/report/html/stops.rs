@@ -52,6 +52,9 @@ pub(super) fn head(header: &mut Markup, page: &Page<'_>) {
         let objectives = listed(&front.objectives);
         header.leaf("p", &[], &format!("Objectives: {objectives}"));
     }
+    for line in page.found.into_iter().flat_map(|found| found.lines(page.front)) {
+        header.leaf("p", &[], &line);
+    }
     if !page.head.missing.is_empty() {
         let missing = format!("Not run: {}", page.head.missing.join(", "));
         header.leaf("p", &[("class", "small")], &missing);
@@ -63,6 +66,7 @@ fn counts(page: &Page<'_>) -> String {
     let closing = Closing {
         planned: Some(page.records.len() + page.head.missing.len()),
         front: page.front,
+        found: page.found,
         ..Closing::default()
     };
     closing_line(page.records, &closing)

@@ -74,8 +74,16 @@ fn shown(records: &[RunRecord]) -> SeriesOfRuns {
 }
 
 fn page(records: &[RunRecord], limits: &[Limit], series: &SeriesOfRuns) -> String {
-    let page =
-        Page { head: &head(), records, summary: &[], limits, front: None, effects: None, series };
+    let page = Page {
+        head: &head(),
+        records,
+        summary: &[],
+        limits,
+        front: None,
+        effects: None,
+        found: None,
+        series,
+    };
     String::from_utf8(document(&page).unwrap()).unwrap()
 }
 
@@ -190,6 +198,7 @@ fn what_users_write_stays_text() {
         limits: &[limit("memory.peak", evil, 3e8)],
         front: None,
         effects: None,
+        found: None,
         series: &series,
     };
     let page = String::from_utf8(document(&page).unwrap()).unwrap();
@@ -249,6 +258,7 @@ fn with_front(records: &[RunRecord], summary: &[SummaryRow], front: &FrontReport
         limits: &[],
         front: Some(front),
         effects: None,
+        found: None,
         series: &SeriesOfRuns::LeftOut("none".to_owned()),
     };
     String::from_utf8(document(&page).unwrap()).unwrap()
@@ -399,6 +409,7 @@ fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
         limits: &[],
         front: None,
         effects: None,
+        found: None,
         series: &SeriesOfRuns::LeftOut("none".to_owned()),
     };
     let page = String::from_utf8(document(&page).unwrap()).unwrap();

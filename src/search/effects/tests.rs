@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::schedule::{CellState, Policy as _, Standing};
-use crate::search::{Aims, Axis, Figure, Method, Reading, Scale, Search, Told};
+use crate::search::{Aims, Axis, Figure, Method, Reading, Scale, Search, SearchPolicy, Told};
 use crate::stats::testing::Noise;
 use crate::stats::{Better, Interval};
 
@@ -147,14 +147,15 @@ fn searched(
     let (mut told, mut visited): (Vec<Told>, Vec<Box<[u16]>>) = (Vec::new(), Vec::new());
     let mut sights = Vec::new();
     let mut draws = Noise::new(seed);
+    let policy = SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, seed };
     for _ in 0..visits {
-        let search = Search { space: &all, aims: &aims, told: &told, seed, method: Method::Bayes };
-        let visit = search.next(&states)[0];
+        let search = Search { space: &all, aims: &aims, told: &told, policy };
+        let Some(visit) = search.next(&states).pop() else { break };
         states[visit.cell].made.push(visit.repeat);
         let cell = &cells[visit.cell];
         let value = (truth(cell) + noise * draws.normal()).exp();
         let readings = vec![Some(Reading { value, variance: 0.0 })];
-        told.push(Told { cell: visit.cell, readings, failed: false, rejected: false });
+        told.push(Told { cell: visit.cell, readings, failed: false, rejected: false, wall_s: 1.0 });
         let known = visited.iter().position(|known| known == cell);
         let at = known.unwrap_or_else(|| {
             visited.push(cell.clone());

@@ -1,0 +1,153 @@
+//! What is believed of all figures, by what every visit so far has said.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::aims::{Figure, Reading, Scale};
+use super::fit::PRIORS;
+use super::kernel::Seen;
+use super::process::{Belief, Process};
+use super::state::{Search, Told};
+use crate::stats::normal_below;
+
+/// What is far worse than the rest teaches no more than that it is bad: values are taken as no further below the median than the
+/// best is above it.
+const DEPTH: f64 = 1.0;
+
+/// What is believed of a cell.
+struct Beliefs {
+    figures: Vec<Belief>,
+    success: Option<Belief>,
+    cost: Option<Belief>,
+}
+
+/// Everything that is believed of the figures.
+pub(super) struct Model<'a> {
+    processes: Vec<Process<'a>>,
+    /// Whether visits come to their end; absent where all did.
+    success: Option<Process<'a>>,
+    /// The logarithm of the seconds that a visit takes; absent where nobody asks.
+    cost: Option<Process<'a>>,
+    beliefs: HashMap<usize, Beliefs>,
+    /// How each objective is turned so that it is better upwards; 1 for what is none.
+    pub(super) signs: Vec<f64>,
+    pub(super) visited: BTreeSet<usize>,
+}
+
+impl Model<'_> {
+    /// Sees to it that these cells are believed something of; those that are new.
+    pub(super) fn learn(&mut self, cells: &[usize]) -> Vec<usize> {
+        let fresh: BTreeSet<usize> =
+            cells.iter().copied().filter(|cell| !self.beliefs.contains_key(cell)).collect();
+        let fresh: Vec<usize> = fresh.into_iter().collect();
+        let beliefs = |process: &Process<'_>| process.beliefs(&fresh);
+        let figures: Vec<Vec<Belief>> = self.processes.iter().map(beliefs).collect();
+        let (success, cost) = (self.success.as_ref().map(beliefs), self.cost.as_ref().map(beliefs));
+        for (at, cell) in fresh.iter().enumerate() {
+            let beliefs = Beliefs {
+                figures: figures.iter().map(|beliefs| beliefs[at]).collect(),
+                success: success.as_ref().map(|beliefs| beliefs[at]),
+                cost: cost.as_ref().map(|beliefs| beliefs[at]),
+            };
+            self.beliefs.insert(*cell, beliefs);
+        }
+        fresh
+    }
+
+    pub(super) fn belief(&self, cell: usize, figure: usize) -> Belief {
+        self.beliefs[&cell].figures[figure]
+    }
+
+    /// The deviation of what was seen of a figure, on its scale.
+    pub(super) fn spread(&self, figure: usize) -> f64 {
+        self.processes[figure].spread()
+    }
+
+    /// How likely a visit to it comes to its end.
+    pub(super) fn success(&self, cell: usize) -> f64 {
+        let above = |belief: Belief| normal_below((belief.mean - 0.5) / belief.variance.sqrt());
+        self.beliefs[&cell].success.map_or(1.0, above)
+    }
+
+    /// What a visit to it costs: seconds where they count, else 1.
+    pub(super) fn cost(&self, cell: usize) -> f64 {
+        self.beliefs[&cell].cost.map_or(1.0, |belief| belief.mean.exp())
+    }
+
+    /// The variance that is left, and that by which the mean may move, after so many more visits.
+    pub(super) fn after(&self, cell: usize, figure: usize, visits: f64) -> (f64, f64) {
+        let Belief { variance, .. } = self.belief(cell, figure);
+        let noise = self.processes[figure].noise();
+        let left = variance * noise / (noise + visits * variance);
+        (left, (variance - left).max(0.0))
+    }
+}
+
+impl Search<'_> {
+    /// What the visits say together; `None` where some figure has not been seen at all.
+    pub(super) fn model(&self) -> Option<Model<'_>> {
+        let figures = 0..self.aims.figures.len();
+        let of_figure = |figure| Process::fit(self.space, &self.seen(figure), &PRIORS);
+        let processes: Vec<Process<'_>> = figures.clone().map(of_figure).collect::<Option<_>>()?;
+        let success = self
+            .told
+            .iter()
+            .any(|told| told.failed)
+            .then(|| self.of_visits(|told| if told.failed { 0.0 } else { 1.0 }));
+        let cost = self.policy.is_timed.then(|| self.of_visits(|told| Scale::Log.of(told.wall_s)));
+        let fit = |seen: Vec<Seen>| Process::fit(self.space, &seen, &PRIORS);
+        let (success, cost) = (success.and_then(fit), cost.and_then(fit));
+        let mut signs = vec![1.0; figures.len()];
+        for (figure, better) in self.aims.objectives() {
+            signs[figure] = -better.sign();
+        }
+        let visited = self.told.iter().map(|told| told.cell).collect();
+        Some(Model { processes, success, cost, beliefs: HashMap::new(), signs, visited })
+    }
+
+    fn seen(&self, figure: usize) -> Vec<Seen> {
+        let Figure { scale, aim, .. } = self.aims.figures[figure];
+        let mut cells: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();
+        for told in self.told {
+            let reading = told.readings[figure].map(|reading| reading.on(scale));
+            if let Some(reading) = reading.filter(|reading| reading.value.is_finite()) {
+                cells.entry(told.cell).or_default().push(reading);
+            }
+        }
+        if let Some(better) = aim {
+            cut(cells.values_mut().flatten(), -better.sign());
+        }
+        cells.into_iter().map(|(cell, readings)| together(cell, &readings)).collect()
+    }
+
+    /// What the visits to each cell say together of something that every visit has.
+    fn of_visits(&self, value: impl Fn(&Told) -> f64) -> Vec<Seen> {
+        let mut cells: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();
+        for told in self.told {
+            let reading = Reading { value: value(told), variance: 0.0 };
+            cells.entry(told.cell).or_default().push(reading);
+        }
+        cells.into_iter().map(|(cell, readings)| together(cell, &readings)).collect()
+    }
+}
+
+/// Lifts what is far worse than the rest.
+fn cut<'r>(readings: impl Iterator<Item = &'r mut Reading>, sign: f64) {
+    let mut readings: Vec<&mut Reading> = readings.collect();
+    let mut values: Vec<f64> = readings.iter().map(|reading| sign * reading.value).collect();
+    values.sort_by(f64::total_cmp);
+    let Some(best) = values.last() else { return };
+    let median = values[values.len() / 2];
+    let least = median - DEPTH * (best - median);
+    for reading in &mut readings {
+        reading.value = sign * (sign * reading.value).max(least);
+    }
+}
+
+/// What the visits of a cell say together.
+fn together(cell: usize, readings: &[Reading]) -> Seen {
+    let visits = readings.len() as f64;
+    let value = readings.iter().map(|reading| reading.value).sum::<f64>() / visits;
+    let known = readings.iter().map(|reading| reading.variance).sum::<f64>() / visits.powi(2);
+    let squares = readings.iter().map(|reading| (reading.value - value).powi(2)).sum();
+    Seen { cell, value, known, visits, squares }
+}

@@ -1,0 +1,67 @@
+//! What a search knows: the cells, what is looked for, and what every visit so far has said.
+
+use super::aims::{Aims, Figure, Reading};
+use super::policy::SearchPolicy;
+use super::space::Space;
+
+/// What one visit says of its cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The cell.
+    pub cell: usize,
+    /// A reading of each figure of the aims; absent where the visit has none.
+    pub readings: Vec<Option<Reading>>,
+    /// Whether the visit failed: no memory, a crash, numbers that are none.
+    pub failed: bool,
+    /// Whether the cell is not to be recommended by what this visit found of a limit, whatever the others say.
+    pub rejected: bool,
+    /// How long it took, in seconds.
+    pub wall_s: f64,
+}
+
+/// A search: what is known so far, from which the next visit follows.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
+    /// The cells.
+    pub space: &'a Space,
+    /// What is looked for.
+    pub aims: &'a Aims,
+    /// What every visit so far has said.
+    pub told: &'a [Told],
+    /// What the user asks of it.
+    pub policy: SearchPolicy,
+}
+
+impl<'a> Search<'a> {
+    /// What was said of one cell.
+    pub(super) fn visits(&self, cell: usize) -> impl Iterator<Item = &'a Told> {
+        self.told.iter().filter(move |told| told.cell == cell)
+    }
+
+    /// Whether some visit to it came to its end, and none found that it is not to be recommended.
+    pub(super) fn is_sound(&self, cell: usize) -> bool {
+        let whole = self.visits(cell).any(|told| !told.failed);
+        whole && !self.visits(cell).any(|told| told.rejected)
+    }
+
+    /// The mean of each figure over the visits of a cell, on its scale.
+    pub(super) fn means(&self, cell: usize) -> Vec<Option<f64>> {
+        let mean = |(at, figure): (usize, &Figure)| {
+            let read = |told: &Told| Some(told.readings[at]?.on(figure.scale).value);
+            let values: Vec<f64> = self.visits(cell).filter_map(read).collect();
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        self.aims.figures.iter().enumerate().map(mean).collect()
+    }
+
+    /// By how much the limits are broken together, on the scales of the figures.
+    pub(super) fn excess(&self, means: &[Option<f64>]) -> f64 {
+        let limited =
+            self.aims.figures.iter().zip(means).filter(|(figure, _)| figure.bound.is_some());
+        let excess = |(figure, mean): (&Figure, &Option<f64>)| {
+            let room = mean.and_then(|mean| figure.room(mean));
+            room.map_or(f64::INFINITY, |room| (-room).max(0.0))
+        };
+        limited.map(excess).sum()
+    }
+}
