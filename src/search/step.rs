@@ -63,20 +63,20 @@ impl Search<'_> {
     /// Where to look before a model says anything; `None` when it may.
     fn design(&self, fresh: &[usize], visited: &BTreeSet<usize>, draw: &mut Draw) -> Option<usize> {
         if let Some(line) = self.space.line() {
-            return self.climb(&line, fresh);
+            return climb(&line, fresh);
         }
         let is_small = self.policy.trials.is_some_and(|most| self.space.len() <= most as usize);
         let count = if is_small { self.space.len() } else { DESIGN.min(self.space.len() / 4) };
         if visited.len() < count { self.farthest(fresh, visited, draw) } else { None }
     }
 
-    /// The next level of an axis from below, by steps of which some reach its end; none above one that failed or broke a limit.
-    fn climb(&self, line: &[usize], fresh: &[usize]) -> Option<usize> {
-        let stride = line.len().saturating_sub(1).div_ceil(RUNGS).max(1);
-        let rungs = line.iter().step_by(stride);
-        let passed = |cell: &&usize| self.visits(**cell).next().is_none() || self.is_sound(**cell);
-        let reached = rungs.take_while(passed);
-        reached.copied().find(|cell| fresh.contains(cell))
+    /// The cells of a line above the first that failed or broke a limit when one below it had not: what grows there goes on
+    /// growing.
+    fn out_of_reach(&self, line: &[usize]) -> BTreeSet<usize> {
+        let is_bad = |cell: &usize| self.visits(*cell).next().is_some() && !self.is_sound(*cell);
+        let sound = line.iter().position(|cell| self.is_sound(*cell)).unwrap_or(line.len());
+        let above = line[sound..].iter().skip_while(|cell| !is_bad(cell)).skip(1);
+        above.copied().collect()
     }
 
     /// Of some fresh cells that are drawn, the one farthest from all that were visited.
@@ -219,6 +219,12 @@ impl Search<'_> {
     }
 }
 
+/// The next level of an axis from below, by steps of which some reach its end.
+fn climb(line: &[usize], fresh: &[usize]) -> Option<usize> {
+    let stride = line.len().saturating_sub(1).div_ceil(RUNGS).max(1);
+    line.iter().copied().step_by(stride).find(|cell| fresh.contains(cell))
+}
+
 impl Policy for Search<'_> {
     fn next(&self, cells: &[CellState]) -> Vec<Visit> {
         let made: usize = cells.iter().map(|state| state.made.len()).sum();
@@ -233,8 +239,11 @@ impl Policy for Search<'_> {
             Standing::Futile | Standing::Settled | Standing::Failed => true,
         };
         let cells_of = cells.iter().enumerate();
-        let closed =
+        let mut closed: BTreeSet<usize> =
             cells_of.filter_map(|(cell, state)| is_closed(state).then_some(cell)).collect();
+        if let Some(line) = self.space.line() {
+            closed.extend(self.out_of_reach(&line));
+        }
         let next = self.step(&closed);
         next.map(|cell| Visit { cell, repeat: cells[cell].next() }).into_iter().collect()
     }

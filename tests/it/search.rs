@@ -65,7 +65,12 @@ fn a_search_visits_some_cells_and_says_which_is_best() {
     let lab = lab(GRID);
     let shown = lab.run(&[]).exits(0);
     let said = flat(&shown.stdout);
-    assert!(said.contains("30 runs: 30 ok"), "{said}");
+    let made = manifest(&lab)["runs"].as_array().unwrap().len();
+    // It ends by itself when no run promises anything.
+    assert!(
+        (10..=30).contains(&made) && said.contains(&format!("{made} runs: {made} ok")),
+        "{said}"
+    );
     let (_, extent) = said.split_once("; searched ").unwrap();
     let (visited, _) = extent.split_once(" of 300 cells; ").unwrap();
     assert!(visited.parse::<u32>().unwrap() <= 30);
@@ -79,8 +84,6 @@ fn a_search_visits_some_cells_and_says_which_is_best() {
     // Of the three hundred some forty are within a fifth of the best.
     let best = lab.figure(cell, "run", "command.time").unwrap();
     assert!(best < 2.4, "{cell}: {best}");
-    // What was not visited is not promised.
-    assert_eq!(manifest(&lab)["runs"].as_array().unwrap().len(), 30);
     let before = lab.text("report.csv");
     // The same again, and nothing more to do.
     let again = lab.run(&["--resume"]).exits(0);
@@ -170,9 +173,9 @@ fn the_least_batch_size_that_is_as_good_as_the_best_is_found() {
     let cell = recommended(&said);
     let size: u32 = cell.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
     assert!((64..=256).contains(&size), "{said}");
-    // What lies above the first size that breaks the limit is not climbed to.
+    // What lies above the first size that breaks the limit is never run.
     let rows = lab.rows("report.csv");
-    assert!(rows.iter().all(|row| row["batch_size"] != "4096"), "{said}");
+    assert!(rows.iter().all(|row| row["batch_size"] != "1024"), "{said}");
 }
 
 #[test]
