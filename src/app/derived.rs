@@ -16,6 +16,7 @@ use crate::report::effects::EffectsReport;
 use crate::report::fastest::Fastest;
 use crate::report::found::Found;
 use crate::report::front::FrontReport;
+use crate::report::machine::several;
 use crate::report::summary::{SummaryRow, summary_metrics_csv};
 use crate::store::{Results, SEARCH};
 
@@ -31,6 +32,8 @@ pub struct Derived {
     pub effects: Result<EffectsReport, Fault>,
     /// What a search recommends, where there was one.
     pub found: Option<Found>,
+    /// What tells the machines apart, where the runs are from several.
+    pub machines: Vec<String>,
     /// `report.html`.
     pub page: Vec<u8>,
 }
@@ -47,6 +50,7 @@ impl Derived {
         let front = front(manifest.as_ref(), records, &summary, objectives);
         let effects = effects(manifest.as_ref(), records, objectives);
         let found = found(results, records)?;
+        let machines = manifest.as_ref().map(|head| several(&head.machines)).unwrap_or_default();
         let parts = Parts {
             summary: &summary,
             front: front.as_ref(),
@@ -54,7 +58,7 @@ impl Derived {
             found: found.as_ref(),
         };
         let page = page(results, manifest.as_ref(), records, parts)?;
-        Ok(Self { summary, front, fastest: fastest(records), effects, found, page })
+        Ok(Self { summary, front, fastest: fastest(records), effects, found, machines, page })
     }
 
     /// Writes the files that speak of all runs together; a shadow of earlier runs does not outlive them.

@@ -29,7 +29,9 @@ pub(super) fn fastest(records: &[RunRecord]) -> Vec<Fastest> {
     let bare = records.iter().filter(|record| record.job.work.is_unset());
     let bare: Vec<&RunRecord> = bare.collect();
     let several = bare.iter().any(|record| record.job.model.name != bare[0].job.model.name);
-    if !several {
+    // Of different machines nobody knows whether the command is faster or the machine.
+    let machines = bare.iter().any(|record| record.machine != bare[0].machine);
+    if !several || machines {
         return Vec::new();
     }
     let in_all = |key: &str| bare.iter().all(|record| record.job.own.get(key).is_some());

@@ -43,10 +43,10 @@ impl Comparison<'_> {
             cells.push(self.cell(name, &runs));
         }
         let goals: Vec<Better> = self.objectives.iter().map(|objective| objective.better).collect();
-        let datasets = distinct(cells.iter().map(|(cell, _)| cell.dataset.clone()));
-        for dataset in &datasets {
+        let group = |cell: &FrontCell| (cell.dataset.clone(), cell.machine);
+        for group_of in distinct(cells.iter().map(|(cell, _)| group(cell))) {
             let compared = |(cell, _): &(FrontCell, Vec<Known>)| {
-                cell.dataset == *dataset && cell.mark == Mark::Front
+                group(cell) == group_of && cell.mark == Mark::Front
             };
             let group: Vec<usize> = (0..cells.len()).filter(|at| compared(&cells[*at])).collect();
             self.settle(&mut cells, &group, &goals);
@@ -67,6 +67,7 @@ impl Comparison<'_> {
         let cell = FrontCell {
             cell: name.to_owned(),
             dataset: runs.first().map_or_else(String::new, |run| run.job.dataset.clone()),
+            machine: runs.first().and_then(|run| run.machine),
             mark,
             figures,
             ties: Vec::new(),
@@ -89,6 +90,9 @@ impl Comparison<'_> {
         let incomplete = |why: String| (Mark::Incomplete, why);
         if runs.iter().any(|run| run.stop.reason == StopReason::OutOfMemory) {
             return Err(incomplete("it ran out of memory".to_owned()));
+        }
+        if runs.iter().any(|run| run.machine != runs[0].machine) {
+            return Err(incomplete("its runs are from several machines".to_owned()));
         }
         let good: Vec<_> = runs.iter().copied().filter(|run| ended(run)).collect();
         let note = match runs.len() - good.len() {

@@ -116,6 +116,18 @@ fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
     Some(format!("±{reached} after {visits} runs, ±{asked} {takes}"))
 }
 
+/// Of a figure that was measured on several machines: how far they are apart, and what its interval speaks of.
+fn machines(figure: &CellFigure<'_>) -> Option<String> {
+    let count = figure.machines().len();
+    figure.is_blocked().then(|| match figure.between.and_then(|between| between.apart) {
+        Some(apart) => format!(
+            "the mean of {count} machines, which are {} apart: the interval is of the spread within each",
+            rough_percent(apart)
+        ),
+        None => format!("runs on {count} machines, none of which says how much it varies: no interval"),
+    })
+}
+
 fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
     let row = figure.row;
     let (values, good) = (figure.values.len() as u64, figure.visits.len() as u64);
@@ -148,6 +160,7 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
     if lost > 0 {
         parts.push(format!("{lost} failed or cancelled runs left out"));
     }
+    parts.extend(machines(figure));
     if figure.agrees_by_chance() {
         parts.push(AGREE.to_owned());
     }

@@ -29,6 +29,7 @@ pub fn run(args: &MergeArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             folder: Some(&shown),
             fastest: &merged.derived.fastest,
             front: merged.derived.front.as_ref(),
+            machines: &merged.derived.machines,
             ..Closing::default()
         },
     };

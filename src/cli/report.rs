@@ -88,6 +88,7 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             front: derived.front.as_ref(),
             effects,
             found: derived.found.as_ref(),
+            machines: &derived.machines,
             ..Closing::default()
         },
     };

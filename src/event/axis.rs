@@ -527,6 +527,7 @@ pub const COLUMNS: &[&str] = &[
     "interval",
     "known",
     "low",
+    "machine",
     "metric",
     "note",
     "pareto",

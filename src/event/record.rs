@@ -324,6 +324,9 @@ pub struct RunRecord {
     /// How much of its time others took the machine; absent where nothing is known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interference: Option<Interference>,
+    /// From which machine of its folder it is, from 1; absent where all runs are from one. The manifest says it, and not the log.
+    #[serde(skip)]
+    pub machine: Option<u32>,
 }
 
 /// Whether the figures of a model are those of one that was trained to the end: it used its budget of at least one
@@ -454,6 +457,7 @@ mod tests {
             saved_s_at_least: None,
             pairing: None,
             interference: None,
+            machine: None,
         };
         let mut records = Vec::new();
         for last in 0..2 {

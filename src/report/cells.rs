@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::closing::{Closing, tally};
 use super::front::{FrontReport, Mark, Marks};
 use super::layout::{Caveat, Cell, Column, counted, fitting, render, some_of, wrap};
-use super::settings::{identity, settings};
+use super::settings::{identity, machine, settings};
 use super::summary::{SummaryRow, cells_of};
 use super::table::{self, Headline, headlines, legend};
 use super::{distinct, ending};
@@ -90,6 +90,12 @@ fn columns(
     let firsts: Vec<&RunRecord> = cells.iter().map(|cell| cell.first).collect();
     let mut columns = identity(&firsts);
     columns.extend(settings(&firsts));
+    columns.extend(machine(cells, |cell| {
+        let mut all: Vec<u32> = cell.runs.iter().filter_map(|run| run.machine).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }));
     let headlines = headlines(records);
     columns.extend(
         headlines.iter().map(|headline| headline.column(cells, |cell| figure(headline, cell))),

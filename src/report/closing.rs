@@ -31,6 +31,8 @@ pub struct Closing<'a> {
     pub effects: Option<&'a EffectsReport>,
     /// What a search found, where there was one.
     pub found: Option<&'a Found>,
+    /// What tells the machines apart, where the runs are from several.
+    pub machines: &'a [String],
 }
 
 /// `7 known, 2 completed`: each of `all` that is found, and how often.

@@ -2,6 +2,7 @@
 
 mod columns;
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::data::{self, DataColumn};
 use super::found::Found;
 use super::front::FrontReport;
 use super::summary::{SummaryRow, cells_of};
-use super::{ReportError, csv_bytes, one_line, optional, shown, words};
+use super::{ReportError, csv_bytes, distinct, one_line, optional, shown, words};
 use crate::event::{MetricRow, Note, Num, RunRecord};
 use crate::stats::Basis;
 
@@ -22,7 +23,7 @@ use crate::stats::Basis;
 /// of training (with its validation), `memory_peak_bytes` of the whole run, `serve_latency_*` and `serve_max_rate_per_s` of
 /// `serve_phase`, `serve_throughput_*` of `serve_throughput_phase`. `*_plus_minus` is half of the interval within the run, in
 /// the unit of its figure. `pareto` is `front` or `dominated` for the runs of cells that were compared by the objectives, and empty for the
-/// others; `recommended` says which of those a search has found. `interference_percent` is a share of the whole run's time. `test_accuracy` is of models that were trained to the end,
+/// others; `recommended` says which of those a search has found. `machine` is there where the runs are from several. `interference_percent` is a share of the whole run's time. `test_accuracy` is of models that were trained to the end,
 /// `partial_test_accuracy` of the others.
 pub fn report_csv(
     records: &[RunRecord],
@@ -48,11 +49,17 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
         name: name.to_owned(),
         cells: cells.iter().map(|first| of(first)).collect(),
     };
-    let repeats = |first: &RunRecord| {
-        records.iter().filter(|record| record.cell == first.cell).collect::<Vec<_>>()
-    };
-    let rows_of =
-        |first: &RunRecord| summary.iter().filter(|row| row.cell == first.cell).collect::<Vec<_>>();
+    // Of thousands of cells none is looked for among all others.
+    let mut runs: HashMap<&str, Vec<&RunRecord>> = HashMap::new();
+    for record in records {
+        runs.entry(&record.cell).or_default().push(record);
+    }
+    let mut rows: HashMap<&str, Vec<&SummaryRow>> = HashMap::new();
+    for row in summary {
+        rows.entry(&row.cell).or_default().push(row);
+    }
+    let repeats = |first: &RunRecord| runs.get(&*first.cell).cloned().unwrap_or_default();
+    let rows_of = |first: &RunRecord| rows.get(&*first.cell).cloned().unwrap_or_default();
     let measured = |first: &RunRecord| rows_of(first).iter().map(|row| row.runs).max();
     // The accuracies of the others are those of models whose training was stopped. A command that told of no epoch trains nothing.
     let trained = |first: &RunRecord| {
@@ -74,12 +81,17 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
             found.map_or("", Basis::says).to_owned()
         }),
     ];
+    let machines = |first: &RunRecord| {
+        let all = repeats(first).into_iter().filter_map(|run| run.machine);
+        distinct(all).iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+    };
+    all.extend([column("machine", &machines)].into_iter().filter(|column| !is_empty(column)));
     for metric in main_metrics(records, &[]) {
         let ends: [SummaryEnd; 3] =
             [("", |row| row.mean), ("_low", |row| row.low), ("_high", |row| row.high)];
         let found = ends.map(|(end, of)| {
             column(&(metric.column() + end), &|first| {
-                optional(SummaryRow::of(summary, first, metric).and_then(of))
+                optional(SummaryRow::of(rows_of(first), first, metric).and_then(of))
             })
         });
         let known = !is_empty(&found[0]);

@@ -126,6 +126,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         limits: Limits::default(),
         saved_s_at_least: None,
         interference: None,
+        machine: None,
         pairing: None,
     }
 }
@@ -321,6 +322,7 @@ fn front_cell(record: &RunRecord, mark: Mark, accuracy: (f64, f64)) -> FrontCell
     FrontCell {
         cell: record.cell.clone(),
         dataset: record.job.dataset.clone(),
+        machine: record.machine,
         mark,
         figures: vec![
             figure("test_accuracy", (accurate, accuracy.0, accuracy.1), "by 360 test samples"),

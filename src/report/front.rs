@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::ending::is_ok;
 use super::layout::{Cell, Column, some_of, wrap};
-use super::{distinct, interval};
+use super::{distinct, interval, shown};
 use crate::event::objective::listed;
 use crate::event::{Objective, RunRecord};
 use crate::metric::{MetricId, MetricName};
@@ -92,6 +92,9 @@ pub struct FrontCell {
     pub cell: String,
     /// Only cells of one data set are compared with each other.
     pub dataset: String,
+    /// And only those of one machine, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<u32>,
     /// Where it stands.
     pub mark: Mark,
     /// Its figures, one an objective, in their order; none where it was not compared.
@@ -105,6 +108,19 @@ pub struct FrontCell {
     pub dominated_by: Option<Dominator>,
     /// What a reader must know: which figure it lacks and why, runs that were left out.
     pub note: String,
+}
+
+/// Cells that are compared with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Group<'a> {
+    dataset: &'a str,
+    machine: Option<u32>,
+}
+
+impl<'a> Group<'a> {
+    fn of(cell: &'a FrontCell) -> Self {
+        Self { dataset: &cell.dataset, machine: cell.machine }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -160,8 +176,13 @@ impl FrontReport {
     /// What was compared by what, and what the front is.
     pub(super) fn introduction(&self) -> String {
         let objectives = listed(&self.objectives);
+        let machine = if self.cells.iter().any(|cell| cell.machine.is_some()) {
+            " and one machine"
+        } else {
+            ""
+        };
         format!(
-            "Objectives: {objectives}. Cells of one data set are compared; a cell is on the front unless another one is at least as \
+            "Objectives: {objectives}. Cells of one data set{machine} are compared; a cell is on the front unless another one is at least as \
              good in every objective and better in one beyond the noise."
         )
     }
@@ -174,6 +195,10 @@ impl FrontReport {
             Column::words("data set", &cells, |cell| cell.dataset.clone()),
             Column::words("front", &cells, |cell| standing(cell).to_owned()),
         ];
+        if cells.iter().any(|cell| cell.machine.is_some()) {
+            let machine = |cell: &&FrontCell| shown(cell.machine);
+            columns.push(Column::words("machine", &cells, machine));
+        }
         columns.extend(self.objectives.iter().enumerate().map(|(at, objective)| {
             let scale = self.scale(at);
             let cell = |figure: &FrontFigure| figure.cell(scale);
@@ -197,9 +222,9 @@ impl FrontReport {
         objectives.any(|objective| objective.metric == metric)
     }
 
-    /// The data sets, in the order of the grid.
-    fn datasets(&self) -> Vec<&str> {
-        distinct(self.cells.iter().map(|cell| cell.dataset.as_str()))
+    /// The data sets, in the order of the grid, and the machines of each.
+    fn groups(&self) -> Vec<Group<'_>> {
+        distinct(self.cells.iter().map(Group::of))
     }
 
     /// The unit that all figures of an objective are shown in.
@@ -227,8 +252,12 @@ impl FrontReport {
     pub fn text(&self, width: usize) -> String {
         let line = |text: String| wrap(&text, width, "  ");
         let mut out = line(format!("front: {}", listed(&self.objectives)));
-        for dataset in self.datasets() {
-            let here = |mark| self.marked(mark).filter(move |cell| cell.dataset == dataset);
+        for group in self.groups() {
+            let dataset = group.dataset;
+            let here = |mark| self.marked(mark).filter(move |cell| Group::of(cell) == group);
+            if let Some(machine) = group.machine {
+                out += &line(format!("on machine {machine}, {dataset}:"));
+            }
             let front = here(Mark::Front).map(|cell| format!("* {}", self.sentence(cell)));
             out += &some_of(front, SHOWN, width, |more| {
                 format!("* {more} more: see `pareto` in the rows of --format csv")

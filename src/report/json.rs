@@ -59,12 +59,13 @@ fn run(record: &RunRecord, pareto: Option<&str>) -> Value {
         "limits": Some(&record.limits).filter(|limits| !limits.is_none()),
         "saved_s_at_least": record.saved_s_at_least,
         "interference": record.interference,
+        "machine": record.machine,
         "broken_constraint": verdict.and_then(RunVerdict::broken_constraint),
         "pareto": pareto,
     });
     // Absent where nothing was limited, or nothing is known.
     if let Value::Object(members) = &mut run {
-        let optional = ["limits", "interference"];
+        let optional = ["limits", "interference", "machine"];
         members.retain(|key, value| !(value.is_null() && optional.contains(&key.as_str())));
     }
     run

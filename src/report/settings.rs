@@ -36,6 +36,13 @@ pub(super) fn dataset(records: &[&RunRecord]) -> Option<Column> {
     any.then(|| Column::words("dataset", records, |record| record.job.dataset.clone()))
 }
 
+/// The machines of each row, where there are several: no setting, but figures of different ones are not compared.
+pub(super) fn machine<T>(rows: &[T], of: impl Fn(&T) -> Vec<u32>) -> Option<Column> {
+    let shown = |row: &T| of(row).iter().map(u32::to_string).collect::<Vec<_>>().join("+");
+    let any = rows.iter().any(|row| !of(row).is_empty());
+    any.then(|| Column::words("machine", rows, shown))
+}
+
 /// The settings besides model and data set that differ between the runs, and the load, where that was not always one request
 /// after the other.
 pub(super) fn settings(records: &[&RunRecord]) -> Vec<Column> {

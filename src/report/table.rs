@@ -10,7 +10,7 @@ use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final};
 use super::interference::{interference, spinning};
 use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
-use super::settings::{identity, settings};
+use super::settings::{identity, machine, settings};
 use super::spared::spared;
 use super::uneven::uneven;
 use super::untested::{is_untested, untested};
@@ -64,6 +64,7 @@ pub(super) fn under(
     if let Some(found) = closing.found {
         out.push_str(&found.text(closing.front, width));
     }
+    out.extend(closing.machines.iter().map(|said| wrap(said, width, "  ")));
     let busy = [interference(records), spinning(records)];
     let rest = [untested(records), spared(records), uneven(records)].into_iter().chain(busy);
     let rest = rest.chain([Some(counts.to_owned() + &closing_line(records, closing))]);
@@ -76,6 +77,7 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
     let all: Vec<&RunRecord> = records.iter().collect();
     let mut columns = identity(&all);
     columns.extend(settings(&all));
+    columns.extend(machine(records, |record| record.machine.into_iter().collect()));
     columns.extend(figures(records));
     columns.extend(accuracy(records));
     columns.push(Column::words("stop", records, stop));

@@ -364,6 +364,7 @@ fn not_made(spec: &RunSpec, failure: Failure) -> RunRecord {
         limits: spec.limits.clone(),
         saved_s_at_least: None,
         interference: None,
+        machine: None,
         pairing: spec.pairing.clone(),
     }
 }

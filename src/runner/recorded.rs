@@ -83,6 +83,7 @@ fn record(spec: &RunSpec, answer: &Answer, visit: Visit<'_>) -> RunRecord {
         limits: spec.limits.clone(),
         saved_s_at_least: None,
         interference: None,
+        machine: None,
         pairing: spec.pairing.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! What the visits of the cells say together: the mean of each figure and the interval between visits.
 //!
-//! What people read of it is written elsewhere. Invariant: a visit that failed or was cancelled lends no figure, and one
+//! What people read of it is written elsewhere. The machines of visits are blocks: what lies between two machines is no spread. Invariant: a visit that failed or was cancelled lends no figure, and one
 //! whose model is half trained lends none that is read at the end of training.
 
 use std::collections::{BTreeMap, HashMap};
@@ -43,6 +43,19 @@ impl CellFigure<'_> {
         let (interval, mean) = (self.interval?, self.mean?);
         let half = (interval.high - mean).max(mean - interval.low) / mean.abs();
         half.is_finite().then_some(half)
+    }
+
+    /// The machines that its visits are from; none where all runs are from one.
+    pub fn machines(&self) -> Vec<u32> {
+        let mut all: Vec<u32> = rows(self).filter_map(|(run, _)| run.machine).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Whether it is of the machine and was measured on several: then visits of different machines are not put together.
+    pub fn is_blocked(&self) -> bool {
+        is_of_machine(self) && self.machines().len() > 1
     }
 
     /// Whether it is read once, when training is over.
@@ -129,17 +142,24 @@ fn rows<'f, 'a>(
     figure.visits.iter().filter_map(of).filter(|(_, row)| row.estimate.is_some())
 }
 
+/// Whether it depends on the machine: what a model is like depends on its seed, and what a command says on nobody knows what.
+fn is_of_machine(figure: &CellFigure<'_>) -> bool {
+    figure.row.metric.def().is_some_and(|metric| !metric.is_of_model())
+}
+
 /// The figures of the machine as series over visits. Those of a model vary with the seed and not with the machine: they are
 /// none of its kinds, and so are what a command says.
 fn series(figures: &[CellFigure<'_>]) -> Vec<VisitFigure> {
-    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kinds: BTreeMap<(String, Vec<u32>), usize> = BTreeMap::new();
     let mut of = |figure: &CellFigure<'_>| {
         let next = kinds.len();
-        let kind = *kinds.entry(figure.row.metric.spread_kind()).or_insert(next);
+        // How noisy a machine is says nothing of another one.
+        let kind = (figure.row.metric.spread_kind(), figure.machines());
+        let kind = *kinds.entry(kind).or_insert(next);
         let halves = rows(figure).filter_map(|(_, row)| Some((row.high? - row.low?) / 2.0));
-        let measured = figure.row.metric.def().is_some_and(|metric| !metric.is_of_model());
-        let values = if measured { figure.values.clone() } else { Vec::new() };
-        VisitFigure { kind, values, halves: halves.collect() }
+        let values = if is_of_machine(figure) { figure.values.clone() } else { Vec::new() };
+        let blocks = rows(figure).map(|(run, _)| run.machine.unwrap_or_default());
+        VisitFigure { kind, values, halves: halves.collect(), blocks: blocks.collect() }
     };
     figures.iter().map(&mut of).collect()
 }
@@ -152,9 +172,13 @@ fn judge(
 ) {
     figure.between = between;
     let spread = between_runs(&figure.values, CONFIDENCE);
-    figure.mean = spread.map(|spread| spread.value);
+    let blocked = figure.is_blocked();
+    // Each machine counts alike, however often it was visited.
+    let of_blocks = between.map(|between| between.mean).filter(|_| blocked);
+    figure.mean = of_blocks.or(spread.map(|spread| spread.value));
     let agree = figure.agrees_by_chance();
-    let spread = between.map(|between| between.interval).or(spread.and_then(|s| s.interval));
+    let plain = spread.and_then(|spread| spread.interval).filter(|_| !blocked);
+    let spread = between.map(|between| between.interval).or(plain);
     let only = rows(figure).next().filter(|_| figure.values.len() == 1);
     let ends = only.and_then(|(_, row)| Some(Interval { low: row.low?, high: row.high? }));
     (figure.interval, figure.basis) = match (spread.filter(|_| !agree), ends) {

@@ -50,6 +50,7 @@ fn visit(cell: &str, repeat: u32, rate: f64) -> RunRecord {
         saved_s_at_least: None,
         pairing: None,
         interference: None,
+        machine: None,
     }
 }
 

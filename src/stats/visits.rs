@@ -11,6 +11,11 @@
 //! The interval within the visits, over `sqrt(n)`, is taken in where it is wider, up to what their spread contradicts: the upper
 //! limit of the deviation by chi-squared.
 //!
+//! The visits of a figure may be in blocks, such as machines, that differ by more than chance: then `s` is the deviation within the
+//! blocks, with a degree of freedom less for each of them, and the mean is that of the means of the `B` blocks, each of which
+//! counts alike: `sqrt(sum(1/n_i + c)) / B` stands in the place of the root above. The interval speaks of these blocks, and what is
+//! between them is no part of it.
+//!
 //! `c` stands for what the visits of one invocation share and their spread cannot show: the noise of a shared machine is slow,
 //! so that the visits of two minutes see less of it than those of two hours ([`SHARED`]).
 
@@ -66,6 +71,33 @@ pub struct VisitFigure {
     pub values: Vec<f64>,
     /// Half of the interval *within* each visit that has one.
     pub halves: Vec<f64>,
+    /// The block of each visit; empty: all are in one.
+    pub blocks: Vec<u32>,
+}
+
+impl VisitFigure {
+    /// The values of each block.
+    fn by_block(&self) -> Vec<Vec<f64>> {
+        let mut blocks: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        for (at, value) in self.values.iter().enumerate() {
+            let block = self.blocks.get(at).copied().unwrap_or_default();
+            blocks.entry(block).or_default().push(*value);
+        }
+        blocks.into_values().collect()
+    }
+
+    /// Each value as a share of the mean of its block, less 1.
+    fn residuals(&self) -> Vec<f64> {
+        let of_block = |values: &Vec<f64>| {
+            let mean = mean(values);
+            values.iter().map(|value| value / mean - 1.0).collect::<Vec<_>>()
+        };
+        self.by_block().iter().flat_map(of_block).collect()
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// What the visits say of a figure.
@@ -83,6 +115,8 @@ pub struct BetweenVisits {
     pub within: f64,
     /// Visits so far.
     pub visits: usize,
+    /// By how much the largest mean of a block is above the smallest, as a share of that; absent where all visits are in one.
+    pub apart: Option<f64>,
 }
 
 impl BetweenVisits {
@@ -96,7 +130,8 @@ impl BetweenVisits {
     pub fn needed(&self, wanted: f64, confidence: f64, factor: f64, most: u32) -> Option<u32> {
         let visits = |n: &u32| {
             let borrowed = self.freedom - (self.visits as f64 - 1.0);
-            let freedom = f64::from(n - 1) + borrowed;
+            // In blocks there are fewer degrees of freedom than visits less one.
+            let freedom = (f64::from(n - 1) + borrowed).max(1.0);
             let reach = student_t(confidence, freedom) * self.deviation * factor;
             let within = self.within * (self.visits as f64 / f64::from(*n)).sqrt();
             (reach * spread(f64::from(*n))).max(within) <= wanted
@@ -110,11 +145,50 @@ fn spread(n: f64) -> f64 {
     (1.0 / n + SHARED).sqrt()
 }
 
-/// The relative variance of a figure that has at least two visits.
-fn relative(figure: &VisitFigure) -> Option<(f64, f64)> {
-    let sample = Sample::new(&figure.values).ok()?;
-    let mean = sample.mean();
-    (mean > 0.0).then(|| (mean, sample.variance() / (mean * mean)))
+/// What a figure's own visits say.
+#[derive(Debug, Clone)]
+struct Own {
+    mean: f64,
+    /// The relative variance within the blocks.
+    variance: f64,
+    /// Its degrees of freedom.
+    freedom: f64,
+    /// The variance of the mean, as a share of that between two visits of one block.
+    spread: f64,
+    apart: Option<f64>,
+}
+
+/// That of a figure; `None` where no block has two visits.
+fn own(figure: &VisitFigure) -> Option<Own> {
+    let blocks = figure.by_block();
+    if blocks.len() == 1 {
+        let sample = Sample::new(&figure.values).ok()?;
+        let (mean, visits) = (sample.mean(), figure.values.len() as f64);
+        let variance = sample.variance() / (mean * mean);
+        let spread = 1.0 / visits + SHARED;
+        return (mean > 0.0).then_some(Own {
+            mean,
+            variance,
+            freedom: visits - 1.0,
+            spread,
+            apart: None,
+        });
+    }
+    let means: Vec<f64> = blocks.iter().map(|values| mean(values)).collect();
+    let count = blocks.len() as f64;
+    let freedom = figure.values.len() as f64 - count;
+    let squares: f64 = figure.residuals().iter().map(|residual| residual * residual).sum();
+    let each = blocks.iter().map(|values| 1.0 / values.len() as f64 + SHARED);
+    let largest = means.iter().copied().fold(f64::MIN, f64::max);
+    let smallest = means.iter().copied().fold(f64::MAX, f64::min);
+    let sound = freedom > 0.0 && smallest > 0.0 && largest.is_finite();
+    sound.then(|| Own {
+        mean: mean(&means),
+        variance: squares / freedom,
+        freedom,
+        spread: each.sum::<f64>() / (count * count),
+        apart: Some(largest / smallest - 1.0),
+    })
 }
 
 /// The mean of a sample deviation with so many degrees of freedom, as a share of the deviation of normal values: c4 of
@@ -126,34 +200,38 @@ pub(super) fn typical(freedom: f64) -> f64 {
 /// How many of `all` figures of a kind are independent: `all` over the design effect (Kish 1965), by the variance of their mean
 /// over the figures from visit to visit, against what it would be if none knew of the others.
 fn independent<'a>(figures: impl Iterator<Item = &'a VisitFigure>, all: f64) -> f64 {
-    let mut by_visits: BTreeMap<usize, Vec<Vec<f64>>> = BTreeMap::new();
+    let mut alike: BTreeMap<Vec<u32>, Vec<Vec<f64>>> = BTreeMap::new();
     for figure in figures {
-        if let Some((mean, variance)) = relative(figure).filter(|(_, variance)| *variance > 0.0) {
-            let scaled = |value: &f64| (value / mean - 1.0) / variance.sqrt();
-            let scaled = figure.values.iter().map(scaled).collect();
-            by_visits.entry(figure.values.len()).or_default().push(scaled);
+        if let Some(own) = own(figure).filter(|own| own.variance > 0.0) {
+            let scaled = figure.residuals().into_iter().map(|value| value / own.variance.sqrt());
+            let mut layout = figure.blocks.clone();
+            layout.resize(figure.values.len(), 0);
+            layout.sort_unstable();
+            alike.entry(layout).or_default().push(scaled.collect());
         }
     }
-    // Those with equally many visits can be laid beside each other; the most of them.
-    let Some((visits, rows)) = by_visits.iter().max_by_key(|(_, rows)| rows.len()) else {
+    // Those with equally many visits in each block can be laid beside each other; the most of them.
+    let Some((layout, rows)) = alike.iter_mut().max_by_key(|(_, rows)| rows.len()) else {
         return all;
     };
     let count = rows.len() as f64;
     let mean = |visit: usize| rows.iter().map(|row| row[visit]).sum::<f64>() / count;
-    let squares: f64 = (0..*visits).map(|visit| mean(visit).powi(2)).sum();
-    let effect = squares * count / (*visits as f64 - 1.0);
+    let squares: f64 = (0..layout.len()).map(|visit| mean(visit).powi(2)).sum();
+    let mut blocks = layout.clone();
+    blocks.dedup();
+    let effect = squares * count / (layout.len() - blocks.len()) as f64;
     all / effect.clamp(1.0, all.max(1.0))
 }
 
 /// What the visits say of each figure; `None` with fewer than two visits, and for values that are not finite or have no
 /// positive mean.
 pub fn between_visits(figures: &[VisitFigure], confidence: f64) -> Vec<Option<BetweenVisits>> {
-    let own: Vec<Option<(f64, f64)>> = figures.iter().map(relative).collect();
+    let alone: Vec<Option<Own>> = figures.iter().map(own).collect();
     let kinds = figures.iter().map(|figure| figure.kind + 1).max().unwrap_or(0);
     let mut alike = vec![Vec::new(); kinds];
-    for (figure, own) in figures.iter().zip(&own) {
-        let freedom = figure.values.len() as f64 - 1.0;
-        alike[figure.kind].extend(own.map(|(_, variance)| variance.sqrt() / typical(freedom)));
+    for (figure, own) in figures.iter().zip(&alone) {
+        let deviation = |own: &Own| own.variance.sqrt() / typical(own.freedom);
+        alike[figure.kind].extend(own.as_ref().map(deviation));
     }
     let shared: Vec<(f64, f64)> = (0..kinds)
         .map(|kind| {
@@ -163,14 +241,14 @@ pub fn between_visits(figures: &[VisitFigure], confidence: f64) -> Vec<Option<Be
             (mean * mean, independent(of_kind, found.len() as f64))
         })
         .collect();
-    let said = |(figure, own): (&VisitFigure, &Option<(f64, f64)>)| {
-        let (mean, variance) = (*own)?;
+    let said = |(figure, own): (&VisitFigure, &Option<Own>)| {
+        let Own { mean, variance, freedom: of_own, spread, apart } = *own.as_ref()?;
         let (typical, sharing) = shared[figure.kind];
         let visits = figure.values.len() as f64;
         let borrowed = PRIOR * (1.0 - 1.0 / sharing);
-        let freedom = visits - 1.0 + borrowed;
-        let deviation = moderated(typical, borrowed, variance, visits - 1.0).sqrt();
-        let between = student_t(confidence, freedom) * deviation * spread(visits);
+        let freedom = of_own + borrowed;
+        let deviation = moderated(typical, borrowed, variance, of_own).sqrt();
+        let between = student_t(confidence, freedom) * deviation * spread.sqrt();
         // Of the mean of visits that know nothing of each other; one that knows its own figure badly is no reason to doubt all, and
         // what the agreement of the visits contradicts is none either.
         let within = median(&mut figure.halves.clone()).unwrap_or(0.0) / mean / visits.sqrt();
@@ -178,9 +256,9 @@ pub fn between_visits(figures: &[VisitFigure], confidence: f64) -> Vec<Option<Be
         let within = within.min(normal(confidence) * most / visits.sqrt());
         let interval = Interval::around(mean, between.max(within) * mean);
         let visits = figure.values.len();
-        Some(BetweenVisits { mean, interval, deviation, freedom, within, visits })
+        Some(BetweenVisits { mean, interval, deviation, freedom, within, visits, apart })
     };
-    figures.iter().zip(&own).map(said).collect()
+    figures.iter().zip(&alone).map(said).collect()
 }
 
 #[cfg(test)]
@@ -190,7 +268,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn figure(kind: usize, values: &[f64]) -> VisitFigure {
-        VisitFigure { kind, values: values.to_vec(), halves: Vec::new() }
+        VisitFigure { kind, values: values.to_vec(), halves: Vec::new(), blocks: Vec::new() }
     }
 
     #[test]
@@ -263,6 +341,55 @@ mod tests {
         assert!(held >= 380, "{held} of 400");
     }
 
+    /// The same visits on a machine that is twice as fast are known as well as those of one, and what lies between the machines is
+    /// no part of the interval.
+    #[test]
+    fn the_difference_between_blocks_is_no_spread() {
+        let blocks = vec![1, 1, 1, 2, 2, 2];
+        let two = VisitFigure {
+            blocks: blocks.clone(),
+            ..figure(0, &[90.0, 100.0, 110.0, 180.0, 200.0, 220.0])
+        };
+        let found = between_visits(std::slice::from_ref(&two), 0.95)[0].unwrap();
+        assert!((found.mean - 150.0).abs() < 1e-9 && (found.deviation - 0.1).abs() < 1e-9);
+        assert!((found.freedom - 4.0).abs() < 1e-9 && (found.apart.unwrap() - 1.0).abs() < 1e-9);
+        // t(0.975, 4) = 2.7764.
+        let half = 2.7764 * 0.1 * (2.0 * (1.0 / 3.0 + SHARED) / 4.0_f64).sqrt();
+        assert!((found.half_width() - half).abs() < 1e-4, "{found:?}");
+        let apart =
+            VisitFigure { blocks, ..figure(0, &[90.0, 100.0, 110.0, 1800.0, 2000.0, 2200.0]) };
+        let apart = between_visits(&[apart], 0.95)[0].unwrap();
+        assert!((apart.half_width() - found.half_width()).abs() < 1e-9, "{apart:?}");
+        // Without blocks the same visits know next to nothing.
+        let mixed = between_visits(&[VisitFigure { blocks: Vec::new(), ..two }], 0.95)[0].unwrap();
+        assert!(mixed.half_width() > 2.0 * found.half_width(), "{mixed:?}");
+        // One visit on each says nothing of how far another one would be off.
+        let one = VisitFigure { blocks: vec![1, 2], ..figure(0, &[100.0, 200.0]) };
+        assert_eq!(between_visits(&[one], 0.95), [None]);
+    }
+
+    /// Intervals of blocked figures hold the mean of the blocks as often as promised.
+    #[test]
+    fn blocks_are_covered() {
+        let mut noise = Noise::new(5);
+        let mut held = 0_u32;
+        for _ in 0..400 {
+            let speeds = [100.0, 170.0];
+            let figures: Vec<VisitFigure> = (0..9)
+                .map(|_| {
+                    let blocks = vec![0, 0, 1, 1, 1];
+                    let visit =
+                        |block: &u32| speeds[*block as usize] * (1.0 + 0.03 * noise.normal());
+                    let values: Vec<f64> = blocks.iter().map(visit).collect();
+                    VisitFigure { blocks, ..figure(0, &values) }
+                })
+                .collect();
+            let found = between_visits(&figures, 0.95)[0].unwrap();
+            held += u32::from(found.interval.contains(135.0));
+        }
+        assert!(held >= 380, "{held} of 400");
+    }
+
     #[test]
     fn one_visit_and_nonsense_say_nothing() {
         for values in [&[1.0][..], &[], &[f64::NAN, 1.0], &[-1.0, 0.5], &[0.0, 0.0]] {
@@ -280,6 +407,7 @@ mod tests {
             freedom: 5.0,
             within: 0.0,
             visits: 2,
+            apart: None,
         };
         assert_eq!(found(0.01).needed(0.05, 0.95, 1.0, 10), Some(2));
         assert_eq!(found(0.03).needed(0.05, 0.95, 1.0, 10), Some(5));

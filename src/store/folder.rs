@@ -218,11 +218,15 @@ pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
         Err(error) => (None, Some(error)),
     };
     let results = Results { path: path.to_owned(), _lock: lock };
+    let owners = head.owners();
     let (name, records, missing) = (head.name, Vec::new(), Vec::new());
     let mut stored = StoredResults { name, records, missing, unwritable };
     for run in head.runs {
         match results.record(&run)? {
-            Some(record) => record.join(&mut stored.records),
+            Some(record) => {
+                let machine = owners.get(&run).copied();
+                RunRecord { machine, ..record }.join(&mut stored.records);
+            }
             None => stored.missing.push(run),
         }
     }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::shards::lab;
-use crate::support::{Lab, Running, Shown};
+use crate::support::{Lab, Running, Shown, rows};
 
 /// The files that hold no time and no machine.
 const REPORTS: [&str; 4] = ["report.csv", "metrics.csv", "summary.csv", "summary_metrics.csv"];
@@ -115,13 +115,13 @@ fn what_is_missing_is_named_and_can_be_made() {
     let rest = lab.run(&["--resume", "--out", "results/m", "--progress", "plain"]).exits(0);
     assert!(rest.stderr.contains("started"), "{rest:#?}");
     lab.run(&["-q", "--out", "results/one"]).exits(0);
-    let rows = |of: &str| {
+    let sorted = |of: &str| {
         let mut rows: Vec<String> =
             text(&lab, &format!("results/{of}/summary.csv")).lines().map(str::to_owned).collect();
         rows.sort();
         rows
     };
-    assert_eq!(rows("m"), rows("one"));
+    assert_eq!(sorted("m"), sorted("one"));
 
     // A run that its part had planned, and has not.
     made(&lab, &[2]);
@@ -251,4 +251,126 @@ fn a_part_that_is_being_written_is_left_alone() {
     assert!(shown.stderr.contains("another perftune is writing to results/t"), "{shown:#?}");
     running.signal(Signal::INT);
     running.end().exits(130);
+}
+
+/// Makes a folder one of a machine with another number of cores.
+fn of_another_machine(lab: &Lab, folder: &str) {
+    amend(lab, folder, "/fingerprint/hard/cpu.cores", "999".into());
+}
+
+fn machines(lab: &Lab, folder: &str) -> BTreeMap<String, String> {
+    let rows = rows(&text(lab, &format!("{folder}/report.csv")));
+    rows.into_iter().map(|row| (row["run"].clone(), row["machine"].clone())).collect()
+}
+
+#[test]
+fn cells_of_different_machines_are_told_apart_and_compared_with_nothing() {
+    let lab = lab();
+    let objectives = "[objectives]\nminimize = [\"command.time\"]\n";
+    fs::write(lab.path("grid.toml"), text(&lab, "grid.toml") + objectives).unwrap();
+    made(&lab, &[1, 2, 3]);
+    of_another_machine(&lab, &part(2));
+    let shown = merge_all(&lab, &[]).exits(0);
+    let table = shown.stdout.clone();
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let says = flat(&table);
+    assert!(says.contains("the runs are from 2 machines: figures are put together and"), "{says}");
+    assert!(says.contains("machine 1 (18 runs): cpu.cores "), "{says}");
+    assert!(says.contains("machine 2 (9 runs): cpu.cores 999"), "{says}");
+    let of = machines(&lab, "results/m");
+    for run in fs::read_dir(lab.path(&part(2)).join("runs")).unwrap() {
+        assert_eq!(of[&run.unwrap().file_name().into_string().unwrap()], "2");
+    }
+    assert_eq!(of.values().filter(|machine| *machine == "1").count(), 18);
+    // Each machine has a front of its own.
+    let fronts = rows(&text(&lab, "results/m/report.csv"));
+    let fronts = fronts.iter().filter(|row| row["pareto"] == "front" && row["repeat"] == "1");
+    assert_eq!(fronts.map(|row| row["machine"].clone()).collect::<Vec<_>>().len(), 2);
+    let json = lab.call(&["report", "results/m", "--format", "json"]).exits(0).stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        json["runs"][0]["machine"],
+        of[json["runs"][0]["run"].as_str().unwrap()].parse::<u32>().unwrap()
+    );
+    assert!(text(&lab, "results/m/report.html").contains("machine 2 (9 runs): cpu.cores 999"));
+    // They are compared with no other results, and not with those of the same machines in which they made other cells.
+    lab.run(&["-q", "--out", "results/one"]).exits(0);
+    lab.call(&["check", "results/one", "results/m"]).exits(4);
+    of_another_machine(&lab, &part(1));
+    amend(
+        &lab,
+        &part(2),
+        "/fingerprint/hard/cpu.cores",
+        manifest(&lab, &part(3))["fingerprint"]["hard"]["cpu.cores"].clone(),
+    );
+    let parts = [part(3), part(2), part(1)];
+    let out = ["--out", "results/turned"];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    lab.call(&[&["merge"], &parts[..], &out].concat()).exits(0);
+    let other = lab.call(&["check", "results/m", "results/turned"]).exits(4);
+    assert!(flat(&other.stdout).contains("machines"), "{other:#?}");
+    // A merged folder is a part as any other.
+    let whole =
+        ["merge", "results/m", "results/turned", "--prefer", "newest", "--out", "results/all"];
+    lab.call(&whole).exits(0);
+    assert_eq!(machines(&lab, "results/all").values().filter(|of| *of == "1").count(), 18);
+}
+
+#[test]
+fn a_cell_of_two_machines_is_blocked_by_them() {
+    let lab = lab();
+    // The second machine takes half as long again.
+    let table: String =
+        text(&lab, "table.csv").lines().enumerate().fold(String::new(), |all, (at, line)| {
+            let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+            if at > 0 {
+                let time: f64 = cells[2].parse().unwrap();
+                (cells[3], cells[4]) = (format!("{}", time * 1.02), format!("{}", time * 1.5));
+            }
+            all + &cells.join(",") + "\n"
+        });
+    fs::write(lab.path("table.csv"), table).unwrap();
+    made(&lab, &[1]);
+    let (from, to) = (lab.path(&part(1)), lab.path("results/t-b"));
+    assert!(Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
+    for entry in fs::read_dir(lab.path(&part(1)).join("runs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let of = if name.ends_with("-r3") { part(1) } else { "results/t-b".to_owned() };
+        fs::remove_dir_all(lab.path(&of).join("runs").join(name)).unwrap();
+    }
+    let mixed = merge(&lab, &[&part(1), "results/t-b"], &[]).exits(5);
+    assert!(!mixed.stdout.contains("machine"), "{mixed:#?}");
+    of_another_machine(&lab, "results/t-b");
+    fs::remove_dir_all(lab.path("results/m")).unwrap();
+    let width = |folder: &str| -> f64 {
+        let rows = rows(&text(&lab, &format!("{folder}/summary_metrics.csv")));
+        let row = rows.iter().find(|row| row["metric"] == "command.time").unwrap();
+        let number = |name: &str| row[name].parse::<f64>().unwrap();
+        assert!(row["note"].contains("the mean of 2 machines, which are 49% apart"), "{row:?}");
+        // (1 + 1.02) / 2 and 1.5, each counted alike.
+        assert!((number("mean") / 30.0 - 1.255).abs() < 1e-9, "{row:?}");
+        (number("high") - number("low")) / 2.0 / number("mean")
+    };
+    let blocked = merge(&lab, &[&part(1), "results/t-b"], &[]).exits(5);
+    assert!(flat(&blocked.stdout).contains("old x 1+2 "), "{blocked:#?}");
+    assert!(width("results/m") < 0.1, "{}", width("results/m"));
+    let of = rows(&text(&lab, "results/m/summary.csv"));
+    assert!(of.iter().all(|row| row["machine"] == "1 2"), "{of:?}");
+}
+
+#[test]
+fn a_folder_that_goes_on_elsewhere_knows_whose_each_run_is() {
+    let lab = lab();
+    lab.run(&["-q", "--only", "a=1", "--out", "results/m"]).exits(0);
+    of_another_machine(&lab, "results/m");
+    let shown = lab.run(&["-q", "--resume", "--out", "results/m"]).exits(0);
+    assert!(flat(&shown.stdout).contains("machine 1 (9 runs): cpu.cores 999"), "{shown:#?}");
+    for (run, machine) in machines(&lab, "results/m") {
+        assert_eq!(machine, if run.starts_with("old-a_1-") { "1" } else { "2" }, "{run}");
+    }
+    let again = lab.call(&["report", "results/m"]).exits(0);
+    let told = |shown: &Shown| shown.stdout.split("9 cells:").next().unwrap().to_owned();
+    assert_eq!(told(&again), told(&shown));
+    lab.run(&["-q", "--fresh", "--out", "results/m"]).exits(0);
+    assert!(manifest(&lab, "results/m").get("machines").is_none());
 }

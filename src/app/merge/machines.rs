@@ -33,27 +33,17 @@ pub(super) fn machines(parts: &[Part], taken: &[Taken]) -> Vec<MachineHead> {
 
 /// The machine of each run of a part; those that are new are added.
 fn owners(part: &Part, all: &mut Vec<MachineHead>) -> HashMap<String, usize> {
-    let head = part.recordings.head();
-    let whole;
-    let own = if head.machines.is_empty() {
-        let (machine, fingerprint) = (head.machine.clone(), head.fingerprint.clone());
-        whole = [MachineHead { machine, fingerprint, runs: head.runs.clone() }];
-        &whole[..]
-    } else {
-        &head.machines
-    };
     let mut owners = HashMap::new();
-    for MachineHead { machine, fingerprint, runs } in own {
+    for MachineHead { machine, fingerprint, runs } in part.recordings.head().each_machine() {
         let same =
             |known: &MachineHead| is_same_machine(known.fingerprint.as_ref(), fingerprint.as_ref());
         let place = all.iter().position(same).unwrap_or_else(|| {
-            let (machine, fingerprint) = (machine.clone(), fingerprint.clone());
-            all.push(MachineHead { machine, fingerprint, runs: Vec::new() });
+            all.push(MachineHead { machine, fingerprint: fingerprint.clone(), runs: Vec::new() });
             all.len() - 1
         });
         let known = &mut all[place].fingerprint;
         *known = known.as_ref().zip(fingerprint.as_ref()).map(|(a, b)| a.joined(b));
-        owners.extend(runs.iter().map(|run| (run.clone(), place)));
+        owners.extend(runs.into_iter().map(|run| (run, place)));
     }
     owners
 }

@@ -78,10 +78,12 @@ fn written(
     results: &Results,
 ) -> Result<(Vec<RunRecord>, Derived), Fault> {
     results.write("manifest.json", &manifest::manifest(parts, taken)?)?;
+    let owners = results.manifest()?.map(|head| head.owners()).unwrap_or_default();
     let mut records = Vec::new();
     for Taken { run, .. } in taken.iter().filter(|taken| taken.is_there()) {
         if let Some(record) = results.record(run)? {
-            record.join(&mut records);
+            let machine = owners.get(run).copied();
+            RunRecord { machine, ..record }.join(&mut records);
         }
     }
     let derived = Derived::new(results, &records, None)?;

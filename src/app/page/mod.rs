@@ -3,7 +3,7 @@
 
 mod series;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Fault, error_text};
 use crate::control::Constraint;
@@ -51,13 +51,16 @@ pub fn page(
 }
 
 fn head(manifest: &ManifestHead, records: &[RunRecord]) -> Head {
-    let recorded = |run: &&String| records.iter().any(|record| record.run == **run);
-    let missing = manifest.runs.iter().filter(|run| !recorded(run));
+    let recorded: HashSet<&String> = records.iter().map(|record| &record.run).collect();
+    let missing = manifest.runs.iter().filter(|run| !recorded.contains(run));
     Head {
         name: manifest.name.clone(),
         created: manifest.created.clone(),
         version: manifest.perftune.clone(),
-        machine: machine::line(&manifest.machine),
+        machine: match &machine::several(&manifest.machines)[..] {
+            [] => machine::line(&manifest.machine),
+            several => several.join("; "),
+        },
         missing: missing.cloned().collect(),
     }
 }

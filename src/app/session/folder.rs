@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::checks;
+use super::machines::Machines;
 use super::manifest::{AllRuns, manifest};
 use super::recorder::Recorder;
 use super::request::{Executed, Prepared, RunRequest, Shared};
@@ -24,7 +25,7 @@ use crate::report::front::Mark;
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::schedule;
-use crate::store::{Recorded, Results};
+use crate::store::{MachineHead, ManifestHead, Recorded, Results};
 
 /// What there is to say of a command that is no cell of a grid file; its threads are those that it may use.
 const OF_COMMAND: &[&str] =
@@ -115,20 +116,32 @@ impl<'a> OpenFolder<'a> {
         let Self { request, results, prepared, maker, kept } = self;
         let earlier = results.manifest()?;
         let before = earlier.as_ref().map(SessionIdentity::of);
+        let machines = earlier.as_ref().map(ManifestHead::each_machine).unwrap_or_default();
         let all = AllRuns::new(&prepared, earlier, datasets::rows(request.runs));
         let ordered: HashSet<&str> = prepared.iter().map(|run| &*run.spec.run).collect();
         let others = all.order.iter().filter(|run| !ordered.contains(run.as_str()));
         let others = others.map(|run| results.record(run)).collect::<Result<Vec<_>, _>>()?;
-        let kept: Vec<RunRecord> = kept.into_iter().chain(others).flatten().collect();
+        let mut kept: Vec<RunRecord> = kept.into_iter().chain(others).flatten().collect();
         let before = before.filter(|_| !kept.is_empty());
         let now = environment::fingerprint(&facts.machine);
+        let this = MachineHead {
+            machine: serde_json::to_value(&facts.machine)?,
+            fingerprint: Some(now.clone()),
+            runs: Vec::new(),
+        };
+        let machines = Machines::new(machines, &kept, this);
+        let owners = machines.of_kept();
+        for record in &mut kept {
+            record.machine = owners.get(&*record.run).copied();
+        }
         let (mut session, warning) = SessionIdentity::begin(now, before, &facts.created);
         if let Some(name) = &facts.shared.session {
             name.clone_into(&mut session.id);
         }
         session.learn(&all.specs, &kept);
         let devices = devices(request, &facts.machine);
-        let recorder = Recorder::new(results, prepared, all.order.clone(), devices, kept);
+        let mut recorder = Recorder::new(results, prepared, all.order.clone(), devices, kept);
+        recorder.machine = machines.own();
         let folder = ActiveFolder {
             request,
             maker,
@@ -136,6 +149,7 @@ impl<'a> OpenFolder<'a> {
             later: facts.shared.later.clone(),
             all,
             session,
+            machines,
             recorder,
         };
         folder.write_manifest()?;
@@ -173,6 +187,7 @@ pub(super) struct ActiveFolder<'a> {
     all: AllRuns,
     later: BTreeSet<String>,
     session: SessionIdentity,
+    machines: Machines,
     pub(super) recorder: Recorder,
 }
 
@@ -182,7 +197,8 @@ impl ActiveFolder<'_> {
         let runs = self.all.without(&self.later);
         let in_turn = self.facts.shared.session.is_some();
         let session = &self.session;
-        let manifest = manifest(self.request, &runs, machine, created, session, in_turn)?;
+        let machines = self.machines.listed(&runs.order);
+        let manifest = manifest(self.request, &runs, machine, created, session, machines, in_turn)?;
         Ok(self.recorder.results.write("manifest.json", &manifest)?)
     }
 

@@ -13,7 +13,7 @@ use crate::gate::GatePolicy;
 use crate::sampler::Machine;
 use crate::sampler::policy::SamplerPolicy;
 use crate::store::json::sealed;
-use crate::store::{DataRows, FORMAT, Format, GridHead, ManifestHead, Recorded};
+use crate::store::{DataRows, FORMAT, Format, GridHead, MachineHead, ManifestHead, Recorded};
 
 use super::request::{Prepared, RunRequest};
 use crate::app::environment::SessionIdentity;
@@ -84,6 +84,8 @@ struct Manifest<'a> {
     worker: Value,
     sampler: SamplerPolicy,
     machine: &'a Machine,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    machines: Vec<MachineHead>,
     fingerprint: &'a Option<Fingerprint>,
     session: &'a str,
     in_turn: bool,
@@ -98,6 +100,7 @@ pub(super) fn manifest(
     machine: &Machine,
     created: &str,
     session: &SessionIdentity,
+    machines: Vec<MachineHead>,
     in_turn: bool,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let RunRequest { plan, shard, .. } = request;
@@ -126,6 +129,7 @@ pub(super) fn manifest(
         worker,
         sampler: plan.sampler,
         machine,
+        machines,
         fingerprint: &session.fingerprint,
         session: &session.id,
         in_turn,

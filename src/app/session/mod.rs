@@ -9,6 +9,7 @@
 mod checks;
 mod deadline;
 mod folder;
+mod machines;
 mod manifest;
 mod recorder;
 mod request;

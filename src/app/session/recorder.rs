@@ -27,6 +27,8 @@ pub(super) struct Recorder {
     order: Vec<String>,
     devices: Vec<(Vendor, u32)>,
     current: Option<Current>,
+    /// Which machine of the folder this is, where it has several.
+    pub(super) machine: Option<u32>,
     /// The runs that have ended.
     pub(super) records: Vec<RunRecord>,
     clock: MonotonicClock,
@@ -66,7 +68,17 @@ impl Recorder {
     ) -> Self {
         let clock = MonotonicClock;
         let reported_ns = clock.now_ns();
-        Self { results, prepared, order, devices, current: None, records, clock, reported_ns }
+        Self {
+            results,
+            prepared,
+            order,
+            devices,
+            current: None,
+            machine: None,
+            records,
+            clock,
+            reported_ns,
+        }
     }
 
     /// The runs that are ready to be started, by their names.
@@ -158,7 +170,7 @@ impl Recorder {
         self.results.mark_done(&record, &self.recorded(&record.run), &ended)?;
         // One that was cancelled before has run again.
         self.records.retain(|before| before.run != record.run);
-        record.join(&mut self.records);
+        RunRecord { machine: self.machine, ..record }.join(&mut self.records);
         // Rewriting everything after each of a thousand short runs would cost more than they do.
         let now = self.clock.now_ns();
         if now.saturating_sub(self.reported_ns) >= REPORT_NS {

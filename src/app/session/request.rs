@@ -87,6 +87,7 @@ impl Executed {
             front: derived.front.as_ref(),
             effects: None,
             found: derived.found.as_ref(),
+            machines: &derived.machines,
         }
     }
 }

@@ -82,6 +82,9 @@ pub(super) fn columns(
     let mut all = said(IDENTITY[0]);
     all.extend(others.filter_map(|axis| axis_column(list.def(axis), records)));
     all.extend(said(IDENTITY[1]));
+    all.extend(
+        [column("machine", records, |r| shown(r.machine))].into_iter().filter(|c| !is_empty(c)),
+    );
     all.extend(said(ENDING));
     all.push(pareto);
     all.extend(found.map(|found| {
@@ -193,7 +196,7 @@ mod tests {
         }
         let said = [IDENTITY[0], IDENTITY[1], ENDING, EXTENT, REASONS].concat();
         names.extend(said.iter().map(|(name, _)| (*name).to_owned()));
-        names.extend(["pareto", RECOMMENDED].map(str::to_owned));
+        names.extend(["pareto", RECOMMENDED, "machine"].map(str::to_owned));
         let metric = |name: &str| CATALOGUE.iter().any(|metric| metric.column() == name);
         for name in names {
             let known = COLUMNS.contains(&&*name) || AXES.iter().any(|axis| axis.key == name);

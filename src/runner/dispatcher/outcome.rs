@@ -55,6 +55,7 @@ impl Dispatcher {
             saved_s_at_least: self.controller.saved_s_at_least(),
             pairing: self.spec.pairing.clone(),
             interference: self.controller.interference(),
+            machine: None,
         }
     }
 

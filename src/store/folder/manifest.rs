@@ -1,6 +1,6 @@
 //! `manifest.json`, as far as it is read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,23 @@ pub struct ManifestHead {
 }
 
 impl ManifestHead {
+    /// The machines that its runs are from, where all are from one that one.
+    pub fn each_machine(&self) -> Vec<MachineHead> {
+        if self.machines.is_empty() {
+            let (machine, fingerprint) = (self.machine.clone(), self.fingerprint.clone());
+            return vec![MachineHead { machine, fingerprint, runs: self.runs.clone() }];
+        }
+        self.machines.clone()
+    }
+
+    /// The machine of each run, from 1; empty where all are from one.
+    pub fn owners(&self) -> HashMap<String, u32> {
+        let each = (1..).zip(&self.machines);
+        let runs =
+            each.flat_map(|(number, machine)| machine.runs.iter().map(move |run| (run, number)));
+        runs.map(|(run, number)| (run.clone(), number)).collect()
+    }
+
     /// The command that makes the runs once more which failed or are missing: a command that `perftune exec` measured is not
     /// resumed.
     pub fn again(&self) -> &'static str {

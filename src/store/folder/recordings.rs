@@ -1,5 +1,6 @@
 //! A results folder that is only read.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::lock::Lock;
@@ -23,13 +24,16 @@ pub struct Ended {
 pub struct Recordings {
     path: PathBuf,
     head: ManifestHead,
+    /// The machine of each run, where there are several.
+    owners: HashMap<String, u32>,
 }
 
 impl Recordings {
     /// Opens a results folder; another perftune may be writing to it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let head = of_results(path)?;
-        Ok(Self { path: path.to_owned(), head })
+        let owners = head.owners();
+        Ok(Self { path: path.to_owned(), head, owners })
     }
 
     /// What the manifest says.
@@ -69,7 +73,10 @@ impl Recordings {
     pub fn record(&self, run: &str) -> Result<Option<RunRecord>, StoreError> {
         let folder = self.run_folder(run);
         match read_done(&folder)? {
-            Some(_) => log::read_record(&folder).map(Some),
+            Some(_) => {
+                let machine = self.owners.get(run).copied();
+                Ok(Some(RunRecord { machine, ..log::read_record(&folder)? }))
+            }
             None => Ok(None),
         }
     }
