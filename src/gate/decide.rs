@@ -203,7 +203,10 @@ fn inconclusive(row: &mut Row, finding: &Finding, floors: Floors) {
     row.runs_needed = finding.runs.and_then(|runs| runs_needed(finding, floors, runs));
     let between = finding.effect > floors.pass && finding.effect < floors.call;
     row.why.push(match row.runs_needed {
-        _ if finding.runs.is_none() => RowReason::MoreSessions,
+        _ if finding.runs.is_none() => {
+            let other_days = finding.ceiling.as_ref().is_some_and(RowReason::is_of_close_sessions);
+            RowReason::MoreSessions { other_days }
+        }
         Some(likely) => more_runs(finding, floors, likely),
         None if between => RowReason::RunsTellNothing,
         None => RowReason::NearFloor,

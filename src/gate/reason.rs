@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::narrow::Narrow;
 use super::unlike::{MachineDoubt, OtherSetting};
 use crate::event::record::{Arm, RunStatus};
 use crate::metric::MetricName;
@@ -180,7 +181,11 @@ pub enum RowReason {
         share: Option<f64>,
     },
     /// Only more stored sessions would make it sharper.
-    MoreSessions,
+    MoreSessions {
+        /// Whether they must be of other days than those that there are.
+        #[serde(default)]
+        other_days: bool,
+    },
     /// More runs of each side would tell.
     MoreRuns {
         /// At the least, if the change and the noise are what they seem to be give or take a standard error of each.
@@ -206,15 +211,6 @@ pub enum Tested {
     Runs,
     /// Stored sessions.
     Sessions,
-}
-
-/// Why so many stored sessions are not as good as their number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Narrow {
-    /// How many.
-    pub sessions: usize,
-    /// Whether it is known when they were recorded: then they lie too close together.
-    pub dated: bool,
 }
 
 /// What people must know beside the rows.

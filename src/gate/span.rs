@@ -1,7 +1,7 @@
 //! Over how long stored sessions are spread.
 
 use super::index::SideIndex;
-use super::reason::Narrow;
+use super::narrow::Narrow;
 use super::stored::SESSIONS;
 
 /// Stored sessions of less than this, in seconds, say little of the next week: they vary less than the next one will.

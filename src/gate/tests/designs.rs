@@ -198,6 +198,27 @@ fn sessions_of_one_afternoon_are_suspect_at_most() {
 }
 
 #[test]
+fn doubt_about_sessions_asks_for_sessions_and_of_other_days_where_they_are_close() {
+    let mut lab = Lab::new(10, 0.03);
+    let mut baseline = lab.stored(8, 3, 0.05);
+    let candidate = lab.session("new", 3, &none);
+    let asks = |baseline: &Side, other_days| {
+        let found = judged(baseline, &candidate);
+        let open: Vec<&Row> = found.rows.iter().filter(|row| row.verdict == Inconclusive).collect();
+        assert!(!open.is_empty());
+        for row in open {
+            assert_eq!(row.why.last(), Some(&RowReason::MoreSessions { other_days }), "{row:?}");
+            assert_eq!(row.remedy(), Some(Remedy::Sessions { other_days }));
+        }
+    };
+    asks(&baseline, false);
+    for (hour, session) in baseline.sessions.iter_mut().enumerate() {
+        session.created = format!("2026-03-01T{hour:02}:00:00Z");
+    }
+    asks(&baseline, true);
+}
+
+#[test]
 fn a_row_that_few_sessions_have_is_not_judged_as_if_all_had_it() {
     let mut lab = Lab::new(11, 0.005);
     let mut baseline = lab.stored(8, 4, 0.005);

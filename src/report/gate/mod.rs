@@ -2,6 +2,7 @@
 //!
 //! In every form the worst rows come first, and no row that makes the exit code is left out; what is left out is counted.
 
+mod advice;
 mod annotations;
 mod document;
 mod junit;

@@ -42,6 +42,60 @@ fn rows_whose_runs_lack_the_figure_are_not_told_to_make_more_of_them() {
 }
 
 #[test]
+fn what_is_to_be_done_is_what_the_row_itself_asks_for() {
+    let figure = ("train", "train.throughput_p75");
+    let stored = |why: RowReason| {
+        let mut one = row(RowVerdict::Inconclusive, "mlp", figure);
+        one.why = vec![RowReason::Open { floor: 0.05 }, why];
+        let mut judgement = of(vec![one]);
+        judgement.design = Design::Stored { baseline_sessions: 8 };
+        let text = report(&judgement).text(100_000);
+        let to_do = text.lines().find(|line| line.starts_with("to do: ")).map(str::to_owned);
+        to_do.unwrap_or_default()
+    };
+    for (why, says, never) in [
+        (
+            RowReason::MoreSessions { other_days: true },
+            "more stored sessions of other days (`perftune baseline store`) may settle it",
+            "more runs a side",
+        ),
+        (
+            RowReason::MoreSessions { other_days: false },
+            "more stored sessions (`perftune baseline store`) may settle it",
+            "--repeat",
+        ),
+        (RowReason::RunsTellNothing, "more runs do not", "--repeat"),
+        (RowReason::OneHasIt, "more stored sessions", "--repeat"),
+        (RowReason::NearFloor, "another floor", "--repeat"),
+        (RowReason::MoreRuns { least: 8, most: Some(31) }, "some 8 to 40 more runs", "cannot be"),
+        (RowReason::MoreRuns { least: 24, most: Some(5500) }, "at least 20 more runs", "6000"),
+        (
+            RowReason::MoreRuns { least: 24, most: None },
+            "how many cannot be told yet, and longer runs, a quieter machine or",
+            " to 60",
+        ),
+        (RowReason::Untestable { of: crate::gate::reason::Tested::Runs }, "", "to do"),
+    ] {
+        let to_do = stored(why.clone());
+        assert!(to_do.contains(says) && !to_do.contains(never), "{why:?}: {to_do}");
+    }
+}
+
+#[test]
+fn a_suspicion_says_why_it_is_no_more_than_that() {
+    let figure = ("train", "train.throughput_p75");
+    let mut one = row(RowVerdict::Suspect, "mlp", figure);
+    let narrow = crate::gate::reason::Narrow { sessions: 8, dated: true };
+    one.why = vec![RowReason::SuspectAtMost { since: Box::new(RowReason::Narrow(narrow)) }];
+    let mut judgement = of(vec![one.clone(), one]);
+    judgement.design = Design::Stored { baseline_sessions: 8 };
+    let text = report(&judgement).text(100_000);
+    let to_do = text.lines().find(|line| line.starts_with("to do: ")).unwrap();
+    assert_eq!(to_do.matches("the 8 stored sessions span less than two days").count(), 1, "{text}");
+    assert!(!to_do.contains("few sessions"), "{to_do}");
+}
+
+#[test]
 fn other_machines_are_told_by_field() {
     let mut judgement =
         with(&[[RowVerdict::Incomparable; 3].as_slice(), &[RowVerdict::Info]].concat());

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::super::layout::{Align, Column, counted, render, wrap};
 use super::super::words::{gate_note, some_runs};
+use super::advice::advice;
 use super::report::GateReport;
 use super::rows::{
     all_incomparable, change, change_head, doubtful, evidence, fails, figure, interval, of, plain,
     probability, quantity,
 };
-use crate::gate::unlike::MachineDoubt;
-use crate::gate::{Design, GateNote, Judgement, Row, RowReason, RowVerdict};
+use crate::gate::{Design, Judgement, Remedy, Row, RowVerdict};
 use crate::units;
 
 /// Rows of a verdict that does not fail, at most.
@@ -45,7 +45,7 @@ pub(super) fn text(report: &GateReport<'_>, width: usize) -> String {
         }
         None => told(judgement, width),
     };
-    for line in advice(report) {
+    for line in advice(judgement) {
         out += &wrap(&line, width, "  ");
     }
     for note in &judgement.notes {
@@ -203,110 +203,10 @@ fn told(judgement: &Judgement, width: usize) -> String {
     out
 }
 
-/// What can be done about what could not be said.
-fn advice(report: &GateReport<'_>) -> Vec<String> {
-    let judgement = report.judgement;
-    let has = |verdict| !of(judgement, verdict).is_empty();
-    let stored = matches!(judgement.design, Design::Stored { .. });
-    let mut lines = Vec::new();
-    let (lacking, inconclusive): (Vec<_>, Vec<_>) =
-        of(judgement, RowVerdict::Inconclusive).into_iter().partition(|row| is_lacking(row));
-    if !inconclusive.is_empty() {
-        lines.push(needed(&inconclusive, judgement));
-    }
-    if !lacking.is_empty() {
-        let rows = counted(lacking.len(), "row");
-        lines.push(format!(
-            "to do: runs lack the figure of {rows}; more of them are no help, longer ones are where they are too short for it \
-             (epochs of [train], max_requests of [serve], min_time of [stop])"
-        ));
-    }
-    if has(RowVerdict::Suspect) && stored {
-        lines.push(
-            "to do: suspect is the most that stored figures of so few sessions can say: confirm with `perftune run GRID \
-             --against BASELINE`, which measures both sides in turn on one machine"
-                .to_owned(),
-        );
-    }
-    if has(RowVerdict::Unreachable) {
-        let enough =
-            "Give each side at least 5 runs of each cell (--repeat), or 7 blocks (--against)";
-        let alpha = judgement.alpha;
-        lines.push(if judgement.p_min > alpha {
-            let p_min = probability(Some(judgement.p_min));
-            format!(
-                "to do: with these runs the smallest p that could come out is {p_min}, above alpha {alpha}: no slowdown of any \
-                 size would be found. {enough}"
-            )
-        } else {
-            format!(
-                "to do: rows that are unreachable have too few runs for any p of at most alpha {alpha}, however large a slowdown. \
-                 {enough}"
-            )
-        });
-    }
-    if has(RowVerdict::Missing) {
-        lines.push(
-            "to do: a cell that is gone on purpose is named under `retired` of the gate file, with a reason and a date"
-                .to_owned(),
-        );
-    }
-    if judgement.environment.iter().any(|difference| difference.hard) {
-        lines.push(
-            "to do: measure both sides on one machine (`perftune run GRID --against BASELINE`); name a field as `subject` in \
-             the gate file if it is what is being tested; --any-machine compares all the same"
-                .to_owned(),
-        );
-    } else if has(RowVerdict::Incomparable) && !judgement.notes.iter().any(is_of_settings) {
-        lines.push(
-            "to do: give results folders, or keep manifest.json beside the CSV files: it says where they were measured; \
-             --any-machine compares all the same"
-                .to_owned(),
-        );
-    }
-    lines
-}
-
-/// Whether nothing was compared since the settings differ; the note says what to do.
-fn is_of_settings(note: &GateNote) -> bool {
-    let of_setting = |doubt: &MachineDoubt| matches!(doubt, MachineDoubt::Setting(_));
-    matches!(note, GateNote::NotCompared { against } if against.iter().all(of_setting))
-}
-
-/// Whether too many of a row's runs lack its figure.
-fn is_lacking(row: &Row) -> bool {
-    let absent =
-        |why: &RowReason| matches!(why, RowReason::Absent { .. } | RowReason::TooFew { .. });
-    row.p.is_none() && row.why.iter().any(absent)
-}
-
 /// How many more runs a side a row in doubt needs, at least and at most.
 fn more_runs(row: &Row) -> Option<(u32, Option<u32>)> {
-    row.why.iter().find_map(|why| match why {
-        RowReason::MoreRuns { least, most } => Some((*least, *most)),
+    match row.remedy() {
+        Some(Remedy::Runs { least, most }) => Some((least, most)),
         _ => None,
-    })
-}
-
-/// How many runs would settle the rows that are in doubt.
-fn needed(rows: &[&Row], judgement: &Judgement) -> String {
-    let how = match judgement.design {
-        Design::Paired { .. } => {
-            "--blocks of `perftune run --against`, 2 runs of each side a block"
-        }
-        Design::Stored { .. } => {
-            "--repeat of `perftune run`, or `perftune run GRID --against BASELINE`, which needs fewest"
-        }
-    };
-    let head = format!("to do: {} inconclusive", counted(rows.len(), "row"));
-    let known: Vec<_> = rows.iter().filter_map(|row| more_runs(row)).collect();
-    let most: Option<Vec<u32>> = known.iter().map(|(_, most)| *most).collect();
-    let most = most.and_then(|all| all.into_iter().max());
-    let Some(least) = known.iter().map(|(least, _)| *least).min() else {
-        return format!("{head}: more runs ({how}), or a wider floor in the gate file");
-    };
-    let (it, runs) = (if rows.len() == 1 { "it" } else { "them" }, some_runs(least, most));
-    format!(
-        "{head}: {runs} more runs a side may settle {it}, by the noise and the change that these runs show ({how})"
-    )
+    }
 }

@@ -114,11 +114,12 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::Detectable { share: None } => {
             "not even a thousand times could be seen".to_owned()
         }
-        RowReason::MoreSessions => {
-            "more stored sessions would sharpen it, not more runs of this one".to_owned()
+        RowReason::MoreSessions { other_days } => {
+            format!("{} would sharpen it, not more runs of this one", more_sessions(*other_days))
         }
         RowReason::MoreRuns { least, most } => {
-            format!("{} more runs a side would tell", some_runs(*least, *most))
+            let unsure = if is_told(*least, *most) { "" } else { ", how many cannot be told yet" };
+            format!("{} more runs a side would tell{unsure}", some_runs(*least, *most))
         }
         RowReason::RunsTellNothing => "more runs of these sessions would not tell".to_owned(),
         RowReason::NearFloor => {
@@ -127,14 +128,33 @@ fn row_reason(reason: &RowReason) -> String {
     }
 }
 
-/// `some 10 to 60`, `at least 10`: a number of runs that is known so far, rounded outward to one digit.
-pub fn some_runs(least: u32, most: Option<u32>) -> String {
+/// `more stored sessions of other days`.
+pub fn more_sessions(other_days: bool) -> &'static str {
+    if other_days { "more stored sessions of other days" } else { "more stored sessions" }
+}
+
+/// A range to more than so many times its lower end is no figure that anybody could plan with.
+const WIDEST: u32 = 10;
+
+/// Both ends of a number of runs, rounded outward to one digit; the upper one where it is of use.
+fn rounded(least: u32, most: Option<u32>) -> (u32, Option<u32>) {
     let digit = |runs: u32| 10_u32.pow(runs.max(1).ilog10());
     let least = least / digit(least) * digit(least);
-    match most.map(|most| most.div_ceil(digit(most)) * digit(most)) {
-        Some(most) if most == least => format!("some {least}"),
-        Some(most) => format!("some {least} to {most}"),
-        None => format!("at least {least}"),
+    let most = most.map(|most| most.div_ceil(digit(most)) * digit(most));
+    (least, most.filter(|most| *most <= least.saturating_mul(WIDEST)))
+}
+
+/// Whether it is known well enough how many runs would tell.
+pub fn is_told(least: u32, most: Option<u32>) -> bool {
+    rounded(least, most).1.is_some()
+}
+
+/// `some 10 to 60`, `at least 10`: a number of runs as well as it is known so far.
+pub fn some_runs(least: u32, most: Option<u32>) -> String {
+    match rounded(least, most) {
+        (least, Some(most)) if most == least => format!("some {least}"),
+        (least, Some(most)) => format!("some {least} to {most}"),
+        (least, None) => format!("at least {least}"),
     }
 }
 
@@ -468,17 +488,25 @@ mod tests {
             (RowReason::Detectable { share: Some(0.08) }, "8% could be seen"),
             (RowReason::Detectable { share: None }, "not even a thousand times could be seen"),
             (
-                RowReason::MoreSessions,
+                RowReason::MoreSessions { other_days: false },
                 "more stored sessions would sharpen it, not more runs of this one",
             ),
             (
-                RowReason::MoreRuns { least: 14, most: Some(573) },
-                "some 10 to 600 more runs a side would tell",
+                RowReason::MoreSessions { other_days: true },
+                "more stored sessions of other days would sharpen it, not more runs of this one",
+            ),
+            (
+                RowReason::MoreRuns { least: 14, most: Some(97) },
+                "some 10 to 100 more runs a side would tell",
+            ),
+            (
+                RowReason::MoreRuns { least: 24, most: Some(5_500) },
+                "at least 20 more runs a side would tell, how many cannot be told yet",
             ),
             (RowReason::MoreRuns { least: 6, most: Some(6) }, "some 6 more runs a side would tell"),
             (
                 RowReason::MoreRuns { least: 61, most: None },
-                "at least 60 more runs a side would tell",
+                "at least 60 more runs a side would tell, how many cannot be told yet",
             ),
             (RowReason::RunsTellNothing, "more runs of these sessions would not tell"),
             (RowReason::NearFloor, "it is so near to the floor that more runs may not tell"),

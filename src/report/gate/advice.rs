@@ -1,0 +1,169 @@
+//! What can be done about what a judgement could not say.
+//!
+//! Invariant: it is the typed reasons of the rows that say what would help, so that no advice contradicts its row.
+
+use super::super::layout::counted;
+use super::super::words::{is_told, more_sessions, row_reasons, some_runs};
+use super::rows::{of, plain, probability};
+use crate::gate::unlike::MachineDoubt;
+use crate::gate::{Design, GateNote, Judgement, Remedy, Row, RowReason, RowVerdict};
+
+/// A line for each thing that can be done.
+pub(super) fn advice(judgement: &Judgement) -> Vec<String> {
+    let mut lines = inconclusive(judgement);
+    lines.extend(suspect(judgement));
+    lines.extend(unreachable(judgement));
+    lines.extend(uncovered(judgement));
+    lines
+}
+
+/// What would settle the rows that are in doubt; those of one remedy together.
+fn inconclusive(judgement: &Judgement) -> Vec<String> {
+    let rows = of(judgement, RowVerdict::Inconclusive);
+    let with = |wanted: &dyn Fn(Option<Remedy>) -> bool| {
+        let rows = rows.iter().copied().filter(|row| wanted(row.remedy()));
+        rows.collect::<Vec<&Row>>()
+    };
+    let mut lines = Vec::new();
+    lines
+        .extend(more_runs(&with(&|remedy| matches!(remedy, Some(Remedy::Runs { .. }))), judgement));
+    for other_days in [false, true] {
+        let rows = with(&|remedy| remedy == Some(Remedy::Sessions { other_days }));
+        if let Some(head) = head(&rows) {
+            let more = more_sessions(other_days);
+            lines.push(format!(
+                "{head}: {more} (`perftune baseline store`) may settle {}, and more runs do not; or `perftune run GRID --against \
+                 BASELINE`, or a wider floor in the gate file",
+                them(&rows)
+            ));
+        }
+    }
+    lines.extend(head(&with(&|remedy| remedy == Some(Remedy::Floor))).map(|head| {
+        format!("{head}: so near to the floor that more runs may not tell; another floor in the gate file does")
+    }));
+    let lacking = with(&|remedy| remedy == Some(Remedy::LongerRuns));
+    if !lacking.is_empty() {
+        let rows = counted(lacking.len(), "row");
+        lines.push(format!(
+            "to do: runs lack the figure of {rows}; more of them are no help, longer ones are where they are too short for it \
+             (epochs of [train], max_requests of [serve], min_time of [stop])"
+        ));
+    }
+    lines
+}
+
+/// `to do: 2 rows inconclusive`; nothing of no rows.
+fn head(rows: &[&Row]) -> Option<String> {
+    let some = !rows.is_empty();
+    some.then(|| format!("to do: {} inconclusive", counted(rows.len(), "row")))
+}
+
+fn them(rows: &[&Row]) -> &'static str {
+    if rows.len() == 1 { "it" } else { "them" }
+}
+
+/// How many runs would settle these rows.
+fn more_runs(rows: &[&Row], judgement: &Judgement) -> Option<String> {
+    let how = match judgement.design {
+        Design::Paired { .. } => {
+            "--blocks of `perftune run --against`, 2 runs of each side a block"
+        }
+        Design::Stored { .. } => {
+            "--repeat of `perftune run`, or `perftune run GRID --against BASELINE`, which needs fewest"
+        }
+    };
+    let needs = |row: &&Row| match row.remedy() {
+        Some(Remedy::Runs { least, most }) => Some((least, most)),
+        _ => None,
+    };
+    let known: Vec<_> = rows.iter().filter_map(needs).collect();
+    let least = known.iter().map(|(least, _)| *least).min()?;
+    let most: Option<Vec<u32>> = known.iter().map(|(_, most)| *most).collect();
+    let most = most.and_then(|all| all.into_iter().max());
+    let unsure = if is_told(least, most) {
+        ""
+    } else {
+        "; how many cannot be told yet, and longer runs, a quieter machine or a wider floor in the gate file need fewer"
+    };
+    Some(format!(
+        "{}: {} more runs a side may settle {}, by the noise and the change that these runs show ({how}){unsure}",
+        head(rows)?,
+        some_runs(least, most),
+        them(rows)
+    ))
+}
+
+/// Why stored figures say no more than that a row is suspect, and what says more.
+fn suspect(judgement: &Judgement) -> Option<String> {
+    let rows = of(judgement, RowVerdict::Suspect);
+    if rows.is_empty() || !matches!(judgement.design, Design::Stored { .. }) {
+        return None;
+    }
+    let mut since: Vec<String> = Vec::new();
+    for why in rows.iter().flat_map(|row| &row.why) {
+        let RowReason::SuspectAtMost { since: of } = why else { continue };
+        let said = row_reasons(std::slice::from_ref(of));
+        if !since.contains(&said) {
+            since.push(said);
+        }
+    }
+    let since = if since.is_empty() { String::new() } else { format!(" ({})", since.join("; ")) };
+    Some(format!(
+        "to do: suspect is the most that can be said by stored figures here{}: confirm with `perftune run GRID --against \
+         BASELINE`, which measures both sides in turn on one machine",
+        plain(&since)
+    ))
+}
+
+/// How many runs it takes before anything could be found.
+fn unreachable(judgement: &Judgement) -> Option<String> {
+    if of(judgement, RowVerdict::Unreachable).is_empty() {
+        return None;
+    }
+    let enough = "Give each side at least 5 runs of each cell (--repeat), or 7 blocks (--against)";
+    let alpha = judgement.alpha;
+    Some(if judgement.p_min > alpha {
+        let p_min = probability(Some(judgement.p_min));
+        format!(
+            "to do: with these runs the smallest p that could come out is {p_min}, above alpha {alpha}: no slowdown of any \
+             size would be found. {enough}"
+        )
+    } else {
+        format!(
+            "to do: rows that are unreachable have too few runs for any p of at most alpha {alpha}, however large a slowdown. \
+             {enough}"
+        )
+    })
+}
+
+/// What would make rows that are missing or not compared rows that are judged.
+fn uncovered(judgement: &Judgement) -> Vec<String> {
+    let has = |verdict| !of(judgement, verdict).is_empty();
+    let mut lines = Vec::new();
+    if has(RowVerdict::Missing) {
+        lines.push(
+            "to do: a cell that is gone on purpose is named under `retired` of the gate file, with a reason and a date"
+                .to_owned(),
+        );
+    }
+    if judgement.environment.iter().any(|difference| difference.hard) {
+        lines.push(
+            "to do: measure both sides on one machine (`perftune run GRID --against BASELINE`); name a field as `subject` in \
+             the gate file if it is what is being tested; --any-machine compares all the same"
+                .to_owned(),
+        );
+    } else if has(RowVerdict::Incomparable) && !judgement.notes.iter().any(is_of_settings) {
+        lines.push(
+            "to do: give results folders, or keep manifest.json beside the CSV files: it says where they were measured; \
+             --any-machine compares all the same"
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+/// Whether nothing was compared since the settings differ; the note says what to do.
+fn is_of_settings(note: &GateNote) -> bool {
+    let of_setting = |doubt: &MachineDoubt| matches!(doubt, MachineDoubt::Setting(_));
+    matches!(note, GateNote::NotCompared { against } if against.iter().all(of_setting))
+}
