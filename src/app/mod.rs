@@ -33,6 +33,6 @@ pub mod shard;
 pub mod summary;
 
 pub use self::fault::{Fault, error_text};
-pub use self::observer::Observer;
+pub use self::observer::{Expected, Observer};
 pub use crate::runner::Interrupts;
 pub use crate::worker::scripted::run as scripted_worker;

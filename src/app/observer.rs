@@ -9,10 +9,39 @@ use super::summary::Asked;
 use crate::event::{RunEvent, RunRecord};
 use crate::runner::Interrupts;
 
+/// How many runs will be started: what is known of it, which never grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// So many in all.
+    InAll(usize),
+    /// So many in this round; how many rounds follow depends on what they say.
+    InRound {
+        /// Which round, from 1.
+        round: u32,
+        /// Its runs.
+        runs: usize,
+    },
+}
+
+impl Expected {
+    /// The runs that it speaks of.
+    pub const fn runs(self) -> usize {
+        match self {
+            Self::InAll(runs) | Self::InRound { runs, .. } => runs,
+        }
+    }
+}
+
+impl Default for Expected {
+    fn default() -> Self {
+        Self::InAll(0)
+    }
+}
+
 /// Somebody who follows the runs of a session, and may end them.
 pub trait Observer {
-    /// So many runs will be started.
-    fn expect(&mut self, runs: usize);
+    /// So many runs will be started, before the first of them is.
+    fn expect(&mut self, expected: Expected);
     /// Something that the user should know before anything is run, or after it.
     fn warn(&mut self, what: &str);
     /// Something happened.

@@ -105,7 +105,8 @@ fn what_a_kill_has_left_goes_on_in_the_same_order() {
     // As if it had been killed in the last round.
     fs::remove_file(lab.path("results/t/runs/two-made-up-r3/done.json")).unwrap();
     let resumed = lab.run(&[&["--resume"][..], &NOISY].concat()).exits(0);
-    assert!(resumed.stderr.contains("[1/1] two-made-up-r3: started"), "{}", resumed.stderr);
+    let says = "[round 3: 1/1] two-made-up-r3: started";
+    assert!(resumed.stderr.contains(says), "{}", resumed.stderr);
     assert_eq!(names(&lab.text("report.csv")), names(&whole));
 }
 

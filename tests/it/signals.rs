@@ -134,6 +134,30 @@ fn started_again(lab: &Lab) -> (Running, Watched) {
 }
 
 #[test]
+fn an_interrupt_when_all_is_measured_ends_nothing() {
+    // What cleans up is started by perftune itself, once the last run of the cell is over.
+    let interrupt = "sh -c 'kill -INT \"$PPID\"'";
+    let lab = Lab::new("");
+    for repeat in ["1", "auto"] {
+        let shown = lab.call(&[
+            "exec",
+            "--fresh",
+            "--out",
+            "results/t",
+            "--repeat",
+            repeat,
+            "--cleanup",
+            interrupt,
+            "--",
+            "true",
+        ]);
+        let shown = shown.exits(0);
+        let said = format!("{}{}", shown.stdout, shown.stderr);
+        assert!(!said.contains("--resume"), "{said}");
+    }
+}
+
+#[test]
 fn nobody_of_the_worker_s_group_is_left() {
     let lab = shell("sleep 100000 & echo \"process $!: helper\" >&2");
     let mut running = lab.start(&["-v", "--only", "batch_size=64"]);

@@ -12,7 +12,7 @@ use super::queue::Queue;
 use super::sides::ComparedSides;
 use crate::app::environment::new_session;
 use crate::app::session::{Checked, Executed, OpenFolder, RunRequest, Session, Shared};
-use crate::app::{Fault, Observer};
+use crate::app::{Expected, Fault, Observer};
 use crate::event::Arm;
 use crate::gate::blocks::{blocks, look, needed};
 use crate::gate::{GateNote, Judgement, Outcome, RowVerdict};
@@ -92,7 +92,7 @@ impl Comparison<'_> {
             folder.discard(broken)?;
         }
         let sampler = Sampler::new(baseline.plan.sampler);
-        observer.expect(queue.runs.len());
+        observer.expect(Expected::InAll(queue.runs.len()));
         plan.write(self.folder)?;
         // A verdict on what was there before is none on what is there now.
         let verdict = self.folder.join(VERDICT);
@@ -108,13 +108,15 @@ impl Comparison<'_> {
         let mut session = Session::begin(folders.into(), shared, &sampler, observer)?;
         session.work(early)?;
         let mut ended_after = None;
-        if let Some(look) = look
-            && !session.interrupted()
-        {
-            if self.passes()? {
+        if let Some(look) = look {
+            let interrupted = session.interrupted();
+            if !interrupted && self.passes()? {
                 ended_after = Some(look);
             } else {
-                session.promise_all()?;
+                if !interrupted {
+                    session.promise_all()?;
+                }
+                // Once it is interrupted, nothing more is made: all of them are left.
                 session.work(late)?;
             }
         }

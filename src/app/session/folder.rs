@@ -24,7 +24,7 @@ use crate::event::{Cut, MemoryGuard, RunRecord, Vendor};
 use crate::report::front::Mark;
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
-use crate::schedule;
+use crate::schedule::{self, Visit};
 use crate::store::{MachineHead, ManifestHead, Recorded, Results};
 
 /// What there is to say of a command that is no cell of a grid file; its threads are those that it may use.
@@ -157,6 +157,11 @@ impl<'a> OpenFolder<'a> {
     }
 }
 
+/// The first run of each cell.
+fn firsts(runs: &[PlannedRun]) -> Vec<&PlannedRun> {
+    runs.iter().filter(|run| run.repeat == 1).collect()
+}
+
 /// The accelerators that will be sampled.
 fn devices(request: &RunRequest<'_>, machine: &Machine) -> Vec<(Vendor, u32)> {
     let wanted = &request.plan.sampler;
@@ -212,10 +217,14 @@ impl ActiveFolder<'_> {
         self.request.title
     }
 
-    /// The visits that come next; what was not promised before is from now on.
-    pub(super) fn next(&mut self, planner: &Planner) -> Result<Vec<RunSpec>, Fault> {
-        let first: Vec<&PlannedRun> =
-            self.request.runs.iter().filter(|run| run.repeat == 1).collect();
+    /// Whether any visit comes next.
+    pub(super) fn is_more_to_do(&self, planner: &Planner) -> Result<bool, Fault> {
+        Ok(!self.visits(planner)?.is_empty())
+    }
+
+    /// The visits that come next, by the records so far.
+    fn visits(&self, planner: &Planner) -> Result<Vec<Visit>, Fault> {
+        let first = firsts(self.request.runs);
         let within: HashMap<&str, f64> =
             first.iter().map(|run| (&*run.cell, run.stop.within)).collect();
         let within = |run: &RunRecord| within.get(&*run.cell).copied().unwrap_or_default();
@@ -235,11 +244,18 @@ impl ActiveFolder<'_> {
                 state.settle_exhausted(answer.visits());
             }
         }
+        Ok(planner.next(records, &states))
+    }
+
+    /// The visits that come next; what was not promised before is from now on.
+    pub(super) fn next(&mut self, planner: &Planner) -> Result<Vec<RunSpec>, Fault> {
+        let visits = self.visits(planner)?;
+        let first = firsts(self.request.runs);
         let known = self.recorder.prepared();
         let mut specs = Vec::new();
         let mut new = Vec::new();
         let mut promised = false;
-        for visit in planner.next(records, &states) {
+        for visit in visits {
             let run = first[visit.cell].visit(visit.repeat);
             promised |= self.later.remove(&run.run);
             if let Some(known) = known.get(&*run.run) {

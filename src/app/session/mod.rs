@@ -26,7 +26,7 @@ pub use crate::runner::Streams;
 use self::deadline::Deadline;
 use self::folder::{ActiveFolder, SessionFacts};
 use self::search::Planner;
-use super::{Fault, Observer};
+use super::{Expected, Fault, Observer};
 use crate::event::{Cut, RunEvent, RunEventKind, RunRecord, RunStatus};
 use crate::report::ending::failure_text;
 use crate::runner::{self, Cells, Interrupts, Order, RunSpec, VirtualTime};
@@ -43,8 +43,10 @@ pub struct Session<'a> {
     cells: Cells,
     deadline: Option<Deadline>,
     time: VirtualTime,
-    /// Runs that were started.
+    /// Runs that were ordered.
     made: usize,
+    /// Whether a run that was ordered is not whole, or one that would have come was not ordered.
+    left: bool,
 }
 
 impl<'a> Session<'a> {
@@ -67,7 +69,18 @@ impl<'a> Session<'a> {
         let interrupts = Interrupts::default();
         observer.begin(&interrupts)?;
         let (cells, time) = (Cells::new(interrupts.clone()), VirtualTime::default());
-        Ok(Self { folders, sampler, observer, interrupts, cells, deadline: None, time, made: 0 })
+        let deadline = None;
+        Ok(Self {
+            folders,
+            sampler,
+            observer,
+            interrupts,
+            cells,
+            deadline,
+            time,
+            made: 0,
+            left: false,
+        })
     }
 
     /// From now on it has so many seconds, by the clock and by what is looked up; the run that is in flight then is ended.
@@ -86,10 +99,17 @@ impl<'a> Session<'a> {
             if specs.is_empty() {
                 break;
             }
-            let most = planner.most().map_or(0, |most| (most as usize).saturating_sub(before));
-            self.observer.expect(most.max(self.made + specs.len()));
+            let ordered = self.made + specs.len();
+            let round = specs.first().map_or(1, |spec| spec.repeat);
+            self.observer.expect(match planner.most() {
+                Some(most) => Expected::InAll((most as usize).saturating_sub(before).max(ordered)),
+                None if planner.knows_all() => Expected::InAll(ordered),
+                None => Expected::InRound { round, runs: specs.len() },
+            });
             self.make(specs.into_iter().map(|spec| (0, spec)).collect(), planner.knows_all())?;
         }
+        // An end that comes when all is done ends nothing.
+        self.left |= self.interrupted() && self.folders[0].is_more_to_do(planner)?;
         Ok(())
     }
 
@@ -114,6 +134,7 @@ impl<'a> Session<'a> {
             spec.index = before + index;
         }
         self.made += specs.len();
+        let ordered: Vec<String> = specs.iter().map(|spec| spec.run.clone()).collect();
         let (folders, observer) = (&mut self.folders, &mut *self.observer);
         let follows = observer.follows() && folders.len() == 1;
         let mut both = |event: RunEvent| {
@@ -131,7 +152,10 @@ impl<'a> Session<'a> {
             Fault::new(format!("{error}; the run in flight was ended")).hint(
                 "what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest",
             )
-        })
+        })?;
+        let mut ordered = places.iter().zip(&ordered);
+        self.left |= !ordered.all(|(place, run)| self.folders[*place].recorder.is_whole(run));
+        Ok(())
     }
 
     /// Now it is known that all runs will be made.
@@ -144,11 +168,12 @@ impl<'a> Session<'a> {
         self.interrupts.raised() || self.time.over
     }
 
-    /// Who ended it, if anybody did.
+    /// Who ended it before all was done, if anybody did.
     fn cut(&self) -> Option<Cut> {
         let deadline = self.deadline.as_ref().is_some_and(Deadline::is_over);
         let out_of_time = deadline || self.time.over;
-        self.interrupted().then_some(if out_of_time { Cut::Budget } else { Cut::User })
+        let cut = if out_of_time { Cut::Budget } else { Cut::User };
+        (self.interrupted() && self.left).then_some(cut)
     }
 
     /// What became of each folder's request.

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use fs_err::File;
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::{EpochReport, RunEvent, RunEventKind, RunRecord, Vendor, WorkerEvent};
+use crate::event::{
+    EpochReport, RunEvent, RunEventKind, RunRecord, RunStatus, Vendor, WorkerEvent,
+};
 use crate::report::ReportError;
 use crate::report::csv::{metrics_csv, report_csv};
 use crate::report::series::{SampleCsv, epochs_csv};
@@ -90,6 +92,12 @@ impl Recorder {
     pub(super) fn add(&mut self, prepared: Vec<Prepared>, order: &[String]) {
         self.prepared.extend(prepared);
         order.clone_into(&mut self.order);
+    }
+
+    /// Whether this run has come to an end of its own.
+    pub(super) fn is_whole(&self, run: &str) -> bool {
+        let whole = |record: &&RunRecord| record.status != RunStatus::Cancelled;
+        self.records.iter().filter(whole).any(|record| record.run == run)
     }
 
     /// Puts the records in the order of the plan.

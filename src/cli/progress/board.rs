@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use crate::app::Expected;
 use crate::cli::output::cut;
 use crate::event::{OpenMetric, Progress, RunEvent, RunEventKind, RunStatus, Why};
 use crate::report::words;
@@ -13,8 +14,11 @@ use crate::units;
 /// What the display knows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Board {
-    total: usize,
+    expected: Expected,
+    /// Runs of those that are expected.
     done: usize,
+    /// Runs of the rounds before.
+    before: usize,
     failed: usize,
     current: Option<Current>,
 }
@@ -28,8 +32,12 @@ struct Current {
 
 impl Board {
     /// So many runs will be started.
-    pub fn expect(&mut self, runs: usize) {
-        self.total = runs;
+    pub fn expect(&mut self, expected: Expected) {
+        // A round is counted for itself.
+        if matches!(expected, Expected::InRound { .. }) {
+            self.before += std::mem::take(&mut self.done);
+        }
+        self.expected = expected;
     }
 
     /// Takes an event in that happened `now_s` after the start.
@@ -73,10 +81,15 @@ impl Board {
     fn grid_line(&self, width: usize, now_s: f64) -> String {
         let failed =
             if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
-        let count = format!("{}/{} runs{failed}", self.done, self.total.max(self.done));
+        let total = self.expected.runs().max(self.done);
+        let (round, of) = match self.expected {
+            Expected::InAll(_) => (String::new(), ""),
+            Expected::InRound { round, .. } => (format!("round {round}: "), " in the round"),
+        };
+        let count = format!("{round}{}/{total} runs{failed}", self.done);
         let left = self
             .left_s(now_s)
-            .map(|left| format!(", about {} left", whole(left)))
+            .map(|left| format!(", about {} left{of}", whole(left)))
             .unwrap_or_default();
         let time = format!("{}{left}", whole(now_s));
         let room = width.saturating_sub(count.chars().count() + time.chars().count() + 6);
@@ -84,18 +97,19 @@ impl Board {
             return cut(&format!("{count}, {time}"), width);
         }
         let room = room.min(40);
-        let full = (self.done * room).checked_div(self.total.max(self.done)).unwrap_or(0);
+        let full = (self.done * room).checked_div(total).unwrap_or(0);
         format!("{count}  [{}{}]  {time}", "#".repeat(full), "-".repeat(room - full))
     }
 
     /// Time left if the other runs take as long as those before them; cells differ, so it is a rough figure.
     fn left_s(&self, now_s: f64) -> Option<f64> {
         let started_s = self.current.as_ref().map_or(now_s, |current| current.started_s);
-        if self.done == 0 || self.done >= self.total {
+        let (all, total) = (self.before + self.done, self.expected.runs());
+        if all == 0 || self.done >= total {
             return None;
         }
-        let each = started_s / self.done as f64;
-        let left = each * (self.total - self.done) as f64 - (now_s - started_s);
+        let each = started_s / all as f64;
+        let left = each * (total - self.done) as f64 - (now_s - started_s);
         Some(left.max(1.0).round())
     }
 }
@@ -210,7 +224,7 @@ mod tests {
     /// Three of nine runs are over, one of them failed; the fourth trains since 12 s.
     fn board() -> (Board, f64) {
         let mut board = Board::default();
-        board.expect(9);
+        board.expect(Expected::InAll(9));
         for record in [completed(), failed(), completed()] {
             board.event(&started(), 20.0);
             board.event(&event(RunEventKind::Ended(Box::new(record))), 30.0);
@@ -237,7 +251,7 @@ mod tests {
         let mut shown = Vec::new();
         let mut show = |board: &Board, now: f64| shown.push(board.lines(79, now).join("\n"));
         show(&board, 0.0);
-        board.expect(2);
+        board.expect(Expected::InAll(2));
         board.event(&started(), 0.1);
         show(&board, 0.4);
         let serving = Progress {
@@ -257,6 +271,11 @@ mod tests {
         board.event(&started(), 9.0);
         board.event(&event(RunEventKind::Ended(Box::new(completed()))), 75.0);
         show(&board, 75.0);
+        board.expect(Expected::InRound { round: 2, runs: 2 });
+        show(&board, 75.0);
+        board.event(&started(), 75.0);
+        board.event(&event(RunEventKind::Ended(Box::new(completed()))), 80.0);
+        show(&board, 80.0);
         insta::assert_snapshot!("board_story", shown.join("\n\n"));
     }
 

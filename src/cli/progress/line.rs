@@ -3,6 +3,7 @@
 //! Writing them is left to the parent. Invariant: nothing that a worker says reaches the terminal with characters that
 //! could steer it.
 
+use crate::app::Expected;
 use crate::cli::options::Verbosity;
 use crate::event::{RunEvent, RunEventKind, RunRecord, RunStatus, StopReason};
 use crate::metric::MetricId;
@@ -30,7 +31,8 @@ pub enum Lines {
 pub struct Teller {
     verbosity: Verbosity,
     lines: Lines,
-    total: usize,
+    expected: Expected,
+    /// Runs of those that are expected.
     started: usize,
     warned: HashSet<String>,
 }
@@ -38,12 +40,16 @@ pub struct Teller {
 impl Teller {
     /// Nothing has been said yet.
     pub fn new(verbosity: Verbosity, lines: Lines) -> Self {
-        Self { verbosity, lines, total: 0, started: 0, warned: HashSet::new() }
+        Self { verbosity, lines, expected: Expected::default(), started: 0, warned: HashSet::new() }
     }
 
     /// So many runs will be started.
-    pub fn expect(&mut self, runs: usize) {
-        self.total = runs;
+    pub fn expect(&mut self, expected: Expected) {
+        // A round is counted for itself.
+        if matches!(expected, Expected::InRound { .. }) {
+            self.started = 0;
+        }
+        self.expected = expected;
     }
 
     /// What is said of a warning that concerns no run of its own, with its line feed.
@@ -88,8 +94,12 @@ impl Teller {
     }
 
     fn count(&self) -> String {
-        let total = self.total.max(self.started).to_string();
-        format!("[{:>width$}/{total}]", self.started, width = total.len())
+        let total = self.expected.runs().max(self.started).to_string();
+        let count = format!("{:>width$}/{total}", self.started, width = total.len());
+        match self.expected {
+            Expected::InAll(_) => format!("[{count}]"),
+            Expected::InRound { round, .. } => format!("[round {round}: {count}]"),
+        }
     }
 }
 
@@ -163,10 +173,35 @@ mod tests {
             (Verbosity::Verbose, Lines::StartsAndEnds, "verbose"),
         ] {
             let mut teller = Teller::new(verbosity, lines);
-            teller.expect(12);
+            teller.expect(Expected::InAll(12));
             let said: Vec<_> = story().iter().filter_map(|event| teller.tell(event)).collect();
             insta::assert_snapshot!(format!("lines_{name}"), said.concat());
         }
+    }
+
+    #[test]
+    fn what_is_counted_never_grows() {
+        let mut teller = Teller::new(Verbosity::Normal, Lines::StartsAndEnds);
+        let mut counts = Vec::new();
+        let rounds = [(1, 2), (2, 2), (3, 1)];
+        let rounds = rounds.map(|(round, runs)| Expected::InRound { round, runs });
+        for expected in rounds.into_iter().chain([Expected::InAll(12)]) {
+            teller.expect(expected);
+            for _ in 0..expected.runs().min(2) {
+                let job = Box::new(job("mlp", "digits"));
+                let kind = RunEventKind::Started { job, t_ns: 0 };
+                let event = RunEvent { run: "a".to_owned(), index: 0, kind };
+                counts.extend(
+                    teller
+                        .tell(&event)
+                        .and_then(|said| said.strip_suffix(" a: started\n").map(str::to_owned)),
+                );
+            }
+        }
+        assert_eq!(
+            counts.join(" "),
+            "[round 1: 1/2] [round 1: 2/2] [round 2: 1/2] [round 2: 2/2] [round 3: 1/1] [ 2/12] [ 3/12]"
+        );
     }
 
     #[test]

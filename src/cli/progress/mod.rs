@@ -16,7 +16,7 @@ use super::interrupt;
 use super::options::{ProgressMode, Verbosity};
 use super::output::{Screen, stderr_height, stderr_width};
 use crate::app::summary::{Asked, summaries};
-use crate::app::{Fault, Interrupts, Observer};
+use crate::app::{Expected, Fault, Interrupts, Observer};
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{RunEvent, RunEventKind, RunRecord};
 use crate::report::cells::rows_so_far;
@@ -105,9 +105,9 @@ impl<C: Clock> Progress<C> {
 }
 
 impl<C: Clock> Observer for Progress<C> {
-    fn expect(&mut self, runs: usize) {
-        self.board.expect(runs);
-        self.teller.expect(runs);
+    fn expect(&mut self, expected: Expected) {
+        self.board.expect(expected);
+        self.teller.expect(expected);
     }
 
     fn warn(&mut self, what: &str) {
@@ -148,8 +148,8 @@ impl<C: Clock> Observer for Progress<C> {
 pub struct Summarised<'a>(pub &'a mut dyn Observer);
 
 impl Observer for Summarised<'_> {
-    fn expect(&mut self, runs: usize) {
-        self.0.expect(runs);
+    fn expect(&mut self, expected: Expected) {
+        self.0.expect(expected);
     }
 
     fn warn(&mut self, what: &str) {
@@ -203,7 +203,7 @@ mod tests {
         let mut progress =
             Progress::new(ProgressMode::Auto, Verbosity::Quiet, screen, clock.clone());
         assert!(progress.bar.is_none());
-        progress.expect(1);
+        progress.expect(Expected::InAll(1));
         clock.advance(1_500_000_000);
         progress.event(&RunEvent {
             run: "mlp-digits".to_owned(),
