@@ -23,6 +23,27 @@ impl fmt::Display for Format {
     }
 }
 
+/// A line of a file that is not what it should be.
+#[derive(Debug)]
+pub struct DamagedLine {
+    /// Counts from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// `line 3: EOF; line 7: EOF; and 5 lines more`.
+fn places(named: &[DamagedLine], count: usize) -> String {
+    let mut said: Vec<String> =
+        named.iter().map(|damaged| format!("line {}: {}", damaged.line, damaged.why)).collect();
+    match count.saturating_sub(named.len()) {
+        0 => {}
+        1 => said.push("and 1 line more".to_owned()),
+        more => said.push(format!("and {more} lines more")),
+    }
+    said.join("; ")
+}
+
 /// What can go wrong on disk.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -43,6 +64,16 @@ pub enum StoreError {
         line: usize,
         /// What is wrong.
         why: String,
+    },
+    /// Several lines of a file are not what they should be.
+    #[error("{} is damaged at {}", path.display(), places(named, *count))]
+    DamagedLines {
+        /// The file.
+        path: PathBuf,
+        /// The first of them.
+        named: Vec<DamagedLine>,
+        /// How many there are.
+        count: usize,
     },
     /// A file has lost a line, or was edited.
     #[error("{} is not as perftune wrote it: its checksum is that of something else; restore it, or measure again with --fresh", path.display())]

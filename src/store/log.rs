@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::bounds::{LOG_LINE, TEXT, cut};
 use crate::event::{Asked, Envelope, JobSpec, ResourceSample, RunEventKind, RunRecord};
 
-use super::error::{FORMAT, Format, StoreError};
+use super::error::{DamagedLine, FORMAT, Format, StoreError};
 
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,25 +139,87 @@ impl<'a> Tagged<'a, ResourceSample> {
     }
 }
 
-/// The lines of a log, in order. A torn last line (a run that was killed) ends the sequence without an error.
+/// Damaged lines that are named; the others are counted.
+const NAMED: usize = 3;
+
+/// The lines of a log, in order. A torn last line (a run that was killed) ends the sequence without an error; where others are
+/// damaged, it ends with an error that counts them all.
 pub fn read_lines(
     folder: &Path,
 ) -> Result<impl Iterator<Item = Result<Line, StoreError>>, StoreError> {
-    let path = folder.join("events.jsonl");
-    let file = File::open(&path).map_err(StoreError::io("cannot read a run's log"))?;
-    let mut reader = BufReader::with_capacity(1 << 16, file);
-    let mut number = 0_usize;
+    let mut lines = Lines::open(folder)?;
+    let mut over = false;
     Ok(std::iter::from_fn(move || {
-        let mut text = Vec::new();
-        number += 1;
-        match reader.by_ref().take(LOG_LINE as u64).read_until(b'\n', &mut text) {
-            Err(source) => Some(Err(StoreError::Io { what: "cannot read a run's log", source })),
-            Ok(0) => None,
-            Ok(LOG_LINE..) => Some(Err(too_long(&path, number))),
-            Ok(_) if text.last() != Some(&b'\n') => None,
-            Ok(_) => Some(parse(&text, &path, number)),
+        if over {
+            return None;
         }
+        let line = lines.next()?;
+        over = line.is_err();
+        Some(line.map_err(|error| lines.with_others(error)))
     }))
+}
+
+/// A log that is being read.
+struct Lines {
+    path: PathBuf,
+    reader: BufReader<File>,
+    /// Of the line that was read last, from 1.
+    number: usize,
+    /// Whether nothing can be told of what follows.
+    lost: bool,
+}
+
+impl Lines {
+    fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join("events.jsonl");
+        let file = File::open(&path).map_err(StoreError::io("cannot read a run's log"))?;
+        let reader = BufReader::with_capacity(1 << 16, file);
+        Ok(Self { path, reader, number: 0, lost: false })
+    }
+
+    fn next(&mut self) -> Option<Result<Line, StoreError>> {
+        let mut text = Vec::new();
+        self.number += 1;
+        match self.reader.by_ref().take(LOG_LINE as u64).read_until(b'\n', &mut text) {
+            Err(source) => {
+                self.lost = true;
+                Some(Err(StoreError::Io { what: "cannot read a run's log", source }))
+            }
+            Ok(0) => None,
+            Ok(LOG_LINE..) => {
+                self.lost = true;
+                Some(Err(too_long(&self.path, self.number)))
+            }
+            Ok(_) if text.last() != Some(&b'\n') => None,
+            Ok(_) => Some(parse(&text, &self.path, self.number)),
+        }
+    }
+
+    /// What is wrong with the rest, too, where it is of the same kind.
+    fn with_others(&mut self, first: StoreError) -> StoreError {
+        let StoreError::Damaged { path, line, why } = first else {
+            return first;
+        };
+        let (mut named, mut count) = (vec![DamagedLine { line, why }], 1);
+        while !self.lost
+            && let Some(next) = self.next()
+        {
+            let Err(StoreError::Damaged { line, why, .. }) = next else { continue };
+            count += 1;
+            if named.len() < NAMED {
+                named.push(DamagedLine { line, why });
+            }
+        }
+        match named.pop() {
+            Some(DamagedLine { line, why }) if count == 1 => {
+                StoreError::Damaged { path, line, why }
+            }
+            last => {
+                named.extend(last);
+                StoreError::DamagedLines { path, named, count }
+            }
+        }
+    }
 }
 
 fn too_long(path: &Path, line: usize) -> StoreError {
@@ -168,13 +230,21 @@ fn too_long(path: &Path, line: usize) -> StoreError {
 fn parse(text: &[u8], path: &Path, number: usize) -> Result<Line, StoreError> {
     let damaged = |why: String| StoreError::Damaged { path: path.to_owned(), line: number, why };
     let line: Line =
-        serde_json::from_slice(text).map_err(|error| damaged(cut(&error.to_string(), TEXT)))?;
+        serde_json::from_slice(text).map_err(|error| damaged(cut(&in_line(&error), TEXT)))?;
     match &line {
         Line::Started { format, .. } if format.major != FORMAT.major => {
             Err(StoreError::Version { path: path.to_owned(), found: *format })
         }
         _ => Ok(line),
     }
+}
+
+/// What is wrong with the text of a line, which is the first and only one that its parser knows of.
+fn in_line(error: &serde_json::Error) -> String {
+    let (said, column) = (error.to_string(), error.column());
+    let place = format!(" at line {} column {column}", error.line());
+    said.strip_suffix(&place)
+        .map_or_else(|| said.clone(), |what| format!("{what}, column {column}"))
 }
 
 /// The record at the end of a log, without reading the rest.
@@ -267,6 +337,28 @@ mod tests {
         fs_err::write(dir.path().join("events.jsonl"), "{\"kind\":\"what\"}\n").unwrap();
         let error = read_lines(dir.path()).unwrap().next().unwrap().unwrap_err().to_string();
         assert!(error.contains("events.jsonl is damaged at line 1"), "{error}");
+    }
+
+    #[test]
+    fn all_damaged_lines_are_counted_and_the_first_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = r#"{"kind":"warning","data":{"what":"x"}}"#;
+        for (lines, says) in [
+            (vec![whole, "{", whole], "is damaged at line 2: EOF while parsing"),
+            (vec!["{", whole, "}"], "is damaged at line 1: "),
+            (vec!["{", whole, "}"], "; line 3: expected value"),
+            (vec!["{"; 4], "and 1 line more"),
+            (vec!["{"; 9], "and 6 lines more"),
+        ] {
+            fs_err::write(dir.path().join("events.jsonl"), lines.join("\n") + "\n").unwrap();
+            let read: Vec<_> = read_lines(dir.path()).unwrap().collect();
+            let errors: Vec<_> = read.into_iter().filter_map(Result::err).collect();
+            let [error] = &errors[..] else { panic!("{errors:?}") };
+            let said = error.to_string();
+            assert!(said.contains(says), "{says}: {said}");
+            let named = said.split("; ").filter(|part| part.contains(": ")).count();
+            assert!(named <= NAMED, "{said}");
+        }
     }
 
     #[test]
