@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::csv::main_metrics;
 use super::data::{self, DataColumn};
 use super::distinct;
+use super::headline::scale_of;
 use super::json::{FORMAT, pretty};
 use super::layout::{Column, counted, first_of, render, wrap};
 use super::summary::{SummaryRow, cells_of};
@@ -14,7 +15,7 @@ use super::{ReportError, markdown};
 use crate::event::axis::settings;
 use crate::event::{AxisList, Num, RunRecord, RunStatus};
 use crate::metric::MetricDef;
-use crate::units::change;
+use crate::units::{Scale, change};
 
 /// Cells that are named in a note before the rest is only counted.
 const SHOWN: usize = 6;
@@ -49,8 +50,21 @@ struct Figure {
 struct Line<'a> {
     cell: &'a str,
     metric: &'static MetricDef,
+    /// That of all figures of the metric, so that a reader compares digits and not units.
+    scale: Scale,
     /// One a folder.
     figures: Vec<Option<Figure>>,
+}
+
+impl Line<'_> {
+    /// A figure with its unit.
+    fn shown(&self, value: f64) -> String {
+        if self.metric.unit.is_plain() {
+            self.metric.unit.show(value)
+        } else {
+            self.scale.show_with_unit(value)
+        }
+    }
 }
 
 /// Folders that are compared; the first one is what the others are compared with.
@@ -74,13 +88,15 @@ impl Folders {
     fn lines(&self) -> Vec<Line<'_>> {
         let all: Vec<RunRecord> =
             self.folders.iter().flat_map(|folder| folder.records.clone()).collect();
-        let metrics: Vec<_> = main_metrics(&all, &[]).collect();
-        let of_cell = |cell| metrics.iter().map(move |metric| self.line(cell, metric));
+        let scaled = |metric| (metric, scale_of(metric, &all));
+        let metrics: Vec<_> = main_metrics(&all, &[]).map(scaled).collect();
+        let of_cell =
+            |cell| metrics.iter().map(move |(metric, scale)| self.line(cell, metric, *scale));
         let lines = self.cells().into_iter().flat_map(of_cell);
         lines.filter(|line| line.figures.iter().any(Option::is_some)).collect()
     }
 
-    fn line<'a>(&self, cell: &'a str, metric: &'static MetricDef) -> Line<'a> {
+    fn line<'a>(&self, cell: &'a str, metric: &'static MetricDef, scale: Scale) -> Line<'a> {
         let found = self.folders.iter().map(|folder| {
             let first = folder.records.iter().find(|record| record.cell == cell)?;
             let row = SummaryRow::of(&folder.summary, first, metric)?;
@@ -94,7 +110,7 @@ impl Folders {
             let change = base.map(|(_, base)| mean / base - 1.0).filter(|share| share.is_finite());
             Some(Figure { row, mean, change })
         });
-        Line { cell, metric, figures: figures.collect() }
+        Line { cell, metric, scale, figures: figures.collect() }
     }
 
     /// What a table heads each folder with: its last name, where that tells them apart.
@@ -125,7 +141,7 @@ impl Folders {
         for (at, head) in self.heads().into_iter().enumerate() {
             columns.push(Column::figures(&head, lines, |line| {
                 let figure = line.figures[at].as_ref();
-                figure.map_or("-".to_owned(), |figure| line.metric.unit.show(figure.mean))
+                figure.map_or("-".to_owned(), |figure| line.shown(figure.mean))
             }));
             if at > 0 {
                 columns.push(Column::figures("change", lines, |line| {
@@ -369,6 +385,14 @@ mod tests {
         assert!(of("serve.latency_p50")[1]["change"].is_null());
         assert!(of("serve.latency_p50")[1]["mean"].is_number());
         assert_eq!(of("train.throughput")[1]["change"], 0.0);
+    }
+
+    #[test]
+    fn a_figure_has_one_unit_in_all_folders() {
+        let folders = [("a", 0.009), ("b", 0.011)].map(|(name, by)| folder(name, vec![faster(by)]));
+        let table = Folders::new(folders.into()).table(200);
+        let line = table.lines().find(|line| line.contains("train.throughput")).unwrap();
+        assert!(line.contains("0.883 k/s") && line.contains("1.08 k/s"), "{table}");
     }
 
     #[test]

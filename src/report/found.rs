@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::front::FrontReport;
 use super::layout::{counted, wrap};
+use crate::event::RunRecord;
 use crate::metric::MetricName;
 use crate::units::{Scale, Unit, rough_percent};
 
@@ -65,13 +66,13 @@ impl Found {
     }
 
     /// What is recommended, each with its figures and the command that measures it alone; or why nothing is.
-    pub(super) fn lines(&self, front: Option<&FrontReport>) -> Vec<String> {
+    pub(super) fn lines(&self, front: Option<&FrontReport>, records: &[RunRecord]) -> Vec<String> {
         if self.recommended.is_empty() {
             return vec![self.nothing()];
         }
         let grid = self.grid.as_deref().unwrap_or("GRID");
         let choice = |choice: &Choice| {
-            let figures = front.and_then(|front| front.figures_of(&choice.cell));
+            let figures = front.and_then(|front| front.figures_of(&choice.cell, records));
             let figures = figures.map_or_else(String::new, |figures| format!(": {figures}"));
             let mut line = format!(
                 "recommended: {}{figures}; alone: perftune run {}",
@@ -92,8 +93,13 @@ impl Found {
     }
 
     /// The same, wrapped to at most `width` characters.
-    pub(super) fn text(&self, front: Option<&FrontReport>, width: usize) -> String {
-        self.lines(front).iter().map(|line| wrap(line, width, "  ")).collect()
+    pub(super) fn text(
+        &self,
+        front: Option<&FrontReport>,
+        records: &[RunRecord],
+        width: usize,
+    ) -> String {
+        self.lines(front, records).iter().map(|line| wrap(line, width, "  ")).collect()
     }
 
     /// Why nothing is recommended.
@@ -177,9 +183,9 @@ mod tests {
                 "nothing is recommended: all 8 runs failed, so the search was given up\n",
             ),
         ] {
-            assert_eq!(found.text(None, 400), says);
+            assert_eq!(found.text(None, &[], 400), says);
         }
-        let many = found(&["a", "b", "c", "d", "e", "f", "g"]).text(None, 400);
+        let many = found(&["a", "b", "c", "d", "e", "f", "g"]).text(None, &[], 400);
         assert!(
             many.ends_with("recommended: 2 more, see `recommended` in the rows of --format csv\n"),
             "{many}"

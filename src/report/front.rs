@@ -8,6 +8,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::ending::is_ok;
+use super::headline::scale_of;
 use super::layout::{Cell, Column, some_of, wrap};
 use super::{distinct, interval, shown};
 use crate::event::objective::listed;
@@ -188,7 +189,7 @@ impl FrontReport {
     }
 
     /// The table of the cells that were compared or should have been.
-    pub(super) fn columns(&self) -> Vec<Column> {
+    pub(super) fn columns(&self, records: &[RunRecord]) -> Vec<Column> {
         let cells = self.compared();
         let mut columns = vec![
             Column::words("cell", &cells, |cell| cell.cell.clone()),
@@ -200,7 +201,7 @@ impl FrontReport {
             columns.push(Column::words("machine", &cells, machine));
         }
         columns.extend(self.objectives.iter().enumerate().map(|(at, objective)| {
-            let scale = self.scale(at);
+            let scale = self.scale(at, records);
             let cell = |figure: &FrontFigure| figure.cell(scale);
             let of = |of: &&FrontCell| of.figures.get(at).map(cell).unwrap_or_default();
             let column = Column::figures(&objective.metric, &cells, of);
@@ -227,14 +228,10 @@ impl FrontReport {
         distinct(self.cells.iter().map(Group::of))
     }
 
-    /// The unit that all figures of an objective are shown in.
-    pub(super) fn scale(&self, at: usize) -> Scale {
-        let figures = self.cells.iter().filter_map(|cell| cell.figures.get(at));
+    /// The unit that all figures of an objective are shown in: that of every other table of these runs.
+    fn scale(&self, at: usize, records: &[RunRecord]) -> Scale {
         let metric = self.objectives.get(at).and_then(|o| o.metric.def());
-        Scale::of(
-            metric.map_or(Unit::One, |metric| metric.unit),
-            figures.map(|figure| figure.estimate),
-        )
+        metric.map_or_else(|| Scale::of(Unit::One, []), |metric| scale_of(metric, records))
     }
 
     /// What the intervals are, objective by objective.
@@ -249,7 +246,7 @@ impl FrontReport {
     }
 
     /// The front, what it leaves behind and by what intervals that was decided, in lines of at most `width` characters.
-    pub fn text(&self, width: usize) -> String {
+    pub fn text(&self, records: &[RunRecord], width: usize) -> String {
         let line = |text: String| wrap(&text, width, "  ");
         let mut out = line(format!("front: {}", listed(&self.objectives)));
         for group in self.groups() {
@@ -258,7 +255,7 @@ impl FrontReport {
             if let Some(machine) = group.machine {
                 out += &line(format!("on machine {machine}, {dataset}:"));
             }
-            let front = here(Mark::Front).map(|cell| format!("* {}", self.sentence(cell)));
+            let front = here(Mark::Front).map(|cell| format!("* {}", self.sentence(cell, records)));
             out += &some_of(front, SHOWN, width, |more| {
                 format!("* {more} more: see `pareto` in the rows of --format csv")
             });
@@ -298,15 +295,15 @@ impl FrontReport {
     }
 
     /// The figures that this cell was compared by; nothing where it was not.
-    pub(super) fn figures_of(&self, cell: &str) -> Option<String> {
+    pub(super) fn figures_of(&self, cell: &str, records: &[RunRecord]) -> Option<String> {
         let cell = self.cells.iter().find(|found| found.cell == cell)?;
-        (!cell.figures.is_empty()).then(|| self.figures(cell))
+        (!cell.figures.is_empty()).then(|| self.figures(cell, records))
     }
 
-    fn figures(&self, cell: &FrontCell) -> String {
+    fn figures(&self, cell: &FrontCell, records: &[RunRecord]) -> String {
         let figures = cell.figures.iter().enumerate();
         let figures = figures.map(|(at, figure)| {
-            let scale = self.scale(at);
+            let scale = self.scale(at, records);
             let unit = match scale.name {
                 "" => String::new(),
                 name => format!(" {name}"),
@@ -320,8 +317,8 @@ impl FrontReport {
     }
 
     /// A cell of the front: its figures and its ties.
-    fn sentence(&self, cell: &FrontCell) -> String {
-        let mut text = format!("{}: {}", cell.cell, self.figures(cell));
+    fn sentence(&self, cell: &FrontCell, records: &[RunRecord]) -> String {
+        let mut text = format!("{}: {}", cell.cell, self.figures(cell, records));
         let ties = ties(cell);
         if !ties.is_empty() {
             let _ = write!(text, "; {ties}");
@@ -422,15 +419,37 @@ fn behind_text(cell: &FrontCell) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{completed, failed, front};
+    use crate::report::fixtures::{compared, completed, failed, front};
 
     #[test]
     fn the_front_is_said_with_intervals_ties_and_what_is_behind() {
         for width in [60, 80] {
-            let text = front().text(width);
+            let text = front().text(&compared(), width);
             assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
             insta::assert_snapshot!(format!("front_{width}"), text);
         }
+    }
+
+    #[test]
+    fn a_figure_has_the_unit_that_it_has_in_the_other_tables() {
+        let mut records = compared();
+        for (at, record) in records.iter_mut().enumerate() {
+            for row in &mut record.metrics {
+                if row.metric == "memory.peak" && at > 0 {
+                    // Most runs need more than a GiB, and most of the front does not.
+                    row.estimate = Some(2e9);
+                }
+            }
+        }
+        let unit = scale_of(MetricId::MemoryPeak.def(), &records).name;
+        let heads = |columns: Vec<Column>| {
+            let peak = columns.into_iter().find(|column| column.about.contains("memory.peak"));
+            peak.and_then(|column| column.unit)
+        };
+        assert_eq!(heads(super::super::table::columns(&records, None)), Some(unit));
+        let of_front = front().columns(&records);
+        assert!(of_front.iter().any(|column| column.unit == Some(unit)), "{unit}");
+        assert!(front().text(&records, 200).contains(" GiB"), "{}", front().text(&records, 200));
     }
 
     #[test]
@@ -455,7 +474,7 @@ mod tests {
         for number in 0..30 {
             many.cells.push(FrontCell { cell: format!("cell-{number}"), ..first.clone() });
         }
-        let text = many.text(80);
+        let text = many.text(&compared(), 80);
         assert!(text.contains("* 20 more: see `pareto` in the rows of --format csv"), "{text}");
         assert!(!text.contains("cell-29"));
     }

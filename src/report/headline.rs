@@ -6,7 +6,21 @@
 
 use crate::event::{MetricRow, Phase, RunRecord, Stage};
 use crate::metric::{MetricDef, MetricId, MetricName, Scope};
-use crate::units::Unit;
+use crate::units::{Scale, Unit};
+
+/// The unit that the figures of a metric are shown in, in every table of these runs.
+pub(super) fn scale_of(metric: &MetricDef, records: &[RunRecord]) -> Scale {
+    let place = Place::of(metric);
+    let shown: Vec<f64> =
+        records.iter().filter_map(|record| place.estimate(record, metric.id)).collect();
+    if !shown.is_empty() {
+        return Scale::of(metric.unit, shown);
+    }
+    // Of another part of the run.
+    let rows = records.iter().flat_map(|record| &record.metrics);
+    let rows = rows.filter(|row| row.metric == metric.id);
+    Scale::of(metric.unit, rows.filter_map(|row| row.estimate))
+}
 
 /// The part of a run that a headline column speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,13 +24,13 @@ pub fn document(name: &str, records: &[RunRecord], closing: &Closing<'_>) -> Str
     }
     section(&mut out, "Verdicts", &verdicts(records));
     if let Some(front) = closing.front {
-        section(&mut out, "Front", &front_section(front));
+        section(&mut out, "Front", &front_section(front, records));
     }
     if let Some(effects) = closing.effects {
         section(&mut out, "What each knob buys", &effects_section(effects));
     }
     if let Some(found) = closing.found {
-        let lines = found.lines(closing.front);
+        let lines = found.lines(closing.front, records);
         let list: String =
             lines.iter().map(|line| "* ".to_owned() + &escaped(line) + "\n").collect();
         section(&mut out, "Search", &list);
@@ -74,13 +74,13 @@ fn verdicts(records: &[RunRecord]) -> String {
     out
 }
 
-fn front_section(front: &FrontReport) -> String {
+fn front_section(front: &FrontReport, records: &[RunRecord]) -> String {
     let mut out = escaped(&front.introduction()) + "\n";
     if front.compared().is_empty() {
         let _ = write!(out, "\nNo cell could be compared: {}.\n", front.left_out(None));
         return out;
     }
-    let columns: Vec<_> = front.columns().into_iter().map(folded).collect();
+    let columns: Vec<_> = front.columns(records).into_iter().map(folded).collect();
     let _ = write!(out, "\n{}", table(&columns));
     let intervals = front.intervals();
     if !intervals.is_empty() {

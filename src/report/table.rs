@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::closing::{Closing, closing_line};
 use super::ending::{self, verdicts};
 use super::front::{FrontReport, Mark};
-use super::headline::{Place, accuracy_is_final};
+use super::headline::{Place, accuracy_is_final, scale_of};
 use super::interference::{interference, spinning};
 use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
 use super::settings::{identity, machine, settings};
@@ -59,10 +59,10 @@ pub(super) fn under(
     }
     out += &fastest::text(closing.fastest, width);
     if let Some(front) = closing.front {
-        out.push_str(&front.text(width));
+        out.push_str(&front.text(records, width));
     }
     if let Some(found) = closing.found {
-        out.push_str(&found.text(closing.front, width));
+        out.push_str(&found.text(closing.front, records, width));
     }
     out.extend(closing.machines.iter().map(|said| wrap(said, width, "  ")));
     let busy = [interference(records), spinning(records)];
@@ -140,7 +140,7 @@ pub(super) fn headlines(records: &[RunRecord]) -> Vec<Headline> {
         let is_limited = limited.contains(&metric.id);
         let estimate = |record| Place::of(metric).estimate(record, metric.id);
         let estimates: Vec<f64> = records.iter().filter_map(estimate).collect();
-        let scale = Scale::of(metric.unit, estimates.iter().copied());
+        let scale = scale_of(metric, records);
         let (head, place, rank) = match metric.heading {
             Some(Heading { text, place, rank }) => (text.to_owned(), place, rank),
             None if is_limited => (head_of(metric, &scale), LAST, 1),

@@ -94,6 +94,11 @@ impl Scale {
     pub fn show(self, value: f64) -> String {
         significant(self.scaled(value))
     }
+
+    /// The same with the unit behind it.
+    pub fn show_with_unit(self, value: f64) -> String {
+        with_symbol(&self.show(value), self.name)
+    }
 }
 
 /// The largest scale in which a value is 1 or more; the smallest for one that is too small for all.

@@ -86,7 +86,7 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
         cells::table(main, page.records, &marks, &shown);
         cells::summary(main, page.records, page.summary);
         if let Some(front) = page.front {
-            worth::front(main, front);
+            worth::front(main, front, page.records);
         }
         if let Some(effects) = page.effects {
             knobs::effects(main, effects);

@@ -52,7 +52,7 @@ pub(super) fn head(header: &mut Markup, page: &Page<'_>) {
         let objectives = listed(&front.objectives);
         header.leaf("p", &[], &format!("Objectives: {objectives}"));
     }
-    for line in page.found.into_iter().flat_map(|found| found.lines(page.front)) {
+    for line in page.found.into_iter().flat_map(|found| found.lines(page.front, page.records)) {
         header.leaf("p", &[], &line);
     }
     if !page.head.missing.is_empty() {
