@@ -148,6 +148,7 @@ fn said(sources: &[(String, String)], width: usize) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
+        Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::String(text) => harmless(text),
         other => cell(other),
     }
@@ -221,6 +222,7 @@ mod tests {
                     ]),
                 ),
                 ("stop.within", Value::from(0.05)),
+                ("objectives.minimize", Value::from(Vec::<String>::new())),
             ],
         };
         vec![row("mlp", "digits", 60), row("mlp", "fashion-mnist", 10), row("resnet", "digits", 60)]
