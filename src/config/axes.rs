@@ -157,7 +157,7 @@ impl Axes {
     ) -> Vec<Twice> {
         let mut twice = Vec::new();
         let pool = &mut self.pools[axis.index()];
-        if node.items().is_empty() {
+        if node.items().is_empty() && !problems.blames(node.place) {
             let key = world.axes.key(axis);
             problems.error_with(
                 node.place,

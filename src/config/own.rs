@@ -202,6 +202,8 @@ pub(super) fn write_out(root: &mut Table, problems: &mut Problems) {
             let message = format!("the axis `{key}` has no values");
             let hint = format!("write {key} = [...] in [grid], or values = [...] here");
             problems.error_with(entry.key_place, message, hint);
+            let node = no_values(entry.key_place);
+            values.push((key.into_owned(), Entry { node, ..entry.clone() }));
         }
     }
     for (key, entry) in values {
@@ -226,6 +228,11 @@ pub(super) fn write_out(root: &mut Table, problems: &mut Problems) {
             }
         }
     }
+}
+
+/// What stands for values that have been told to be wrong, at the place of that mistake: nothing more is said of them.
+const fn no_values(place: Place) -> Node {
+    Node { value: Value::List(Vec::new()), place }
 }
 
 /// The values in a table of `[axes]`: a list, or a range.
@@ -271,9 +278,14 @@ fn write_out_ranges(table: &mut Table, prefix: &str, whole: &[String], problems:
             // What has no numbers is told so.
             Some(_) => continue,
         };
-        if let Some(values) = problems.ok(range::numbers(&key, inner, place, is_whole)) {
-            entry.node.value = Value::List(values);
-        }
+        entry.node = match range::numbers(&key, inner, place, is_whole) {
+            Ok(values) => Node { value: Value::List(values), place },
+            Err(problem) => {
+                let none = no_values(problem.place());
+                problems.push(problem);
+                none
+            }
+        };
     }
 }
 

@@ -126,7 +126,7 @@ fn given(
             }
             values.push(index);
         }
-        if entry.node.items().is_empty() {
+        if entry.node.items().is_empty() && !problems.blames(entry.node.place) {
             let message = format!("`{key}` is an empty list, so no cell would be left");
             problems.error_with(entry.node.place, message, "give at least one value");
         }
@@ -164,9 +164,9 @@ fn selector(
         let pool = &grid.pools[axis.index()];
         for item in entry.node.items() {
             let Some(choice) = problems.ok(axis::read(axis, item, world)) else { continue };
-            // Where the command line has left fewer values, those of the file are no mistake.
-            if pool.find(&choice.label).is_none() && !world.narrowed {
-                let there: Vec<&str> = pool.labels().collect();
+            let there: Vec<&str> = pool.labels().collect();
+            // Where the command line has left fewer values, those of the file are no mistake; where it has none, that is told.
+            if pool.find(&choice.label).is_none() && !world.narrowed && !there.is_empty() {
                 let hint = suggest::hint(&choice.label, &there, "the values there are");
                 problems.error_with(
                     item.place,

@@ -50,6 +50,10 @@ impl Problem {
         Self { place, message: message.into(), hint: None, because: Vec::new() }
     }
 
+    pub(crate) const fn place(&self) -> Place {
+        self.place
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -128,6 +132,11 @@ impl Problems {
     /// Takes back every [`Self::warn_idle`].
     pub(crate) fn forget_idle(&mut self) {
         self.idle.clear();
+    }
+
+    /// Whether something is wrong at this very place.
+    pub(crate) fn blames(&self, place: Place) -> bool {
+        self.errors.iter().any(|problem| problem.place == place)
     }
 
     pub(crate) fn any(&self) -> bool {
