@@ -176,7 +176,8 @@ impl<'a> Builder<'a> {
         job.serve = job.serve.filter(|_| command.is_none());
         let command = command.map(Rc::clone);
         // Its words may name the run: `visit` fills them in.
-        let run = PlannedRun { command, ..settings.planned(name, job) };
+        let files = Rc::clone(&self.settings.files);
+        let run = PlannedRun { command, files, ..settings.planned(name, job) };
         match recorded::find(self.recorded, &run.job.model.name) {
             Some(model) => lookup.find(model, &values, run, problems),
             None => Some(run.visit(1)),

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use super::key::Kind::{Own, Word};
 use super::key::{Context, KeyDef, Kind, put_table};
 use super::metrics;
+use super::models;
 use super::read::{self, Read};
-use super::template::CommandModel;
+use super::template::{CommandModel, MetricFile};
 use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
 use crate::document::tree::{Entry, Node, Table, Value};
@@ -78,7 +79,7 @@ pub(super) static KEYS: &[KeyDef<Said>] = &[
             Ok(())
         }),
     )
-    .about("where its values are read of a command, besides what that reports itself"),
+    .about("where its values are read of a command, besides what that reports itself; a file may have {run} and axes in braces"),
     key(
         "metrics.NAME.pattern",
         Own("a regular expression with one group", TEXT, |said, entry, _, _| {
@@ -214,6 +215,24 @@ pub(super) fn read(
         }
     }
     all
+}
+
+/// The files in which the values of `[metrics]` are read; settings of the cell are in braces, as in a command.
+pub(super) fn files(root: &Table, axes: &AxisList, problems: &mut Problems) -> Rc<[MetricFile]> {
+    let metrics = root.table("metrics").into_iter().flat_map(|metrics| &metrics.entries);
+    let mut files = Vec::new();
+    for entry in metrics {
+        let from = entry.node.table().and_then(|inner| inner.get("from")).map(|from| &from.node);
+        let Some((node, Value::Text(text))) = from.map(|node| (node, &node.value)) else {
+            continue;
+        };
+        if Outlet::named(text).is_none()
+            && let Some(name) = problems.ok(models::parts(text, node, axes, problems))
+        {
+            files.push(MetricFile { metric: entry.key.clone(), name });
+        }
+    }
+    files.into()
 }
 
 fn cannot(name: &str) -> String {

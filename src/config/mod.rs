@@ -136,13 +136,18 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let (source, folder) = (&request.source, &request.base_dir);
     let mut document = layers::read(source, folder, request.profile, &mut problems)?;
     let Document { root, bases, .. } = &mut document;
-    let swept = if request.keeps_names { swept(root) } else { Vec::new() };
+    let before = request.keeps_names.then(|| root.clone());
     set::apply(root, request.set, &mut problems);
     let (sources, keys) = (layers::sources(root, &problems), keys(root, request));
     let recorded = recorded::read(root, bases, &mut problems);
+    let swept = before.map_or_else(Vec::new, |root| swept(root, &recorded));
     recorded::put_axes(root, &recorded);
+    // Without its tables nobody knows which axes there are.
+    let is_whole = !problems.any();
     own::write_out(root, &mut problems);
-    problems.check(Some(()))?;
+    if !is_whole {
+        return Err(problems.take_error());
+    }
     let plan = checked(&document, &recorded, &swept, request, &mut problems)?;
     let file = match source {
         GridSource::Path(path) => Some(path.clone()),
@@ -168,9 +173,9 @@ fn keys(root: &tree::Table, request: &Request<'_>) -> serde_json::Value {
     keys
 }
 
-/// The keys of the axes to which a grid file gives several values.
-fn swept(root: &tree::Table) -> Vec<String> {
-    let mut root = root.clone();
+/// The keys of the axes to which a grid file gives several values, by itself or in the tables that it names.
+fn swept(mut root: tree::Table, recorded: &[RecordedModel]) -> Vec<String> {
+    recorded::put_axes(&mut root, recorded);
     // Its mistakes are told of with those of the whole.
     own::write_out(&mut root, &mut Problems::default());
     let given = own::grids(&root).flat_map(own::entries);
@@ -220,6 +225,7 @@ fn planned(
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
     header::settle_repeats(&mut settings, request.full, problems);
     search::check(&settings, root, problems);
+    settings.files = declared::files(root, axes, problems);
     settings.declared = declared;
     let of_search = settings.search.budget.map(|(budget_s, _)| budget_s);
     settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s).or(of_search);

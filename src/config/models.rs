@@ -129,7 +129,8 @@ fn read_words(entry: &Entry, context: &Context<'_>, problems: &Problems) -> Read
     Ok(all)
 }
 
-fn parts(word: &str, node: &Node, axes: &AxisList, problems: &Problems) -> Read<Word> {
+/// A word with settings of the cell in braces.
+pub(super) fn parts(word: &str, node: &Node, axes: &AxisList, problems: &Problems) -> Read<Word> {
     let (found, rest) = written(word);
     let part = |part| match part {
         Written::Text(text) => Ok(Part::Text(text)),
@@ -143,7 +144,7 @@ fn parts(word: &str, node: &Node, axes: &AxisList, problems: &Problems) -> Read<
         return Ok(parts);
     };
     let brace = &rest[..1];
-    let message = format!("a single `{brace}` in a command");
+    let message = format!("a single `{brace}`");
     let hint = format!("write `{brace}{brace}` for one that stands for itself");
     Err(Problem::new(within(node, rest, problems), message).hint(hint))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::template::CommandModel;
+use super::template::{CommandModel, MetricFile};
 use crate::control::policy::StopPolicy;
 use crate::event::{JobSpec, Limits, Objective, Work};
 use crate::gate::GatePolicy;
@@ -101,6 +101,9 @@ pub struct PlannedRun {
     /// The command that its model is, if it is one.
     #[serde(skip)]
     pub(super) command: Option<Rc<CommandModel>>,
+    /// The files in which metrics of the user's own are read.
+    #[serde(skip)]
+    pub(super) files: Rc<[MetricFile]>,
 }
 
 impl PlannedRun {
@@ -118,6 +121,7 @@ impl PlannedRun {
             chosen: true,
             answer: None,
             command: None,
+            files: Rc::default(),
         }
     }
 
@@ -128,6 +132,7 @@ impl PlannedRun {
         let job = Arc::make_mut(&mut other.job);
         job.run.clone_from(&other.run);
         job.seed = self.job.seed - u64::from(self.repeat - 1) + u64::from(repeat - 1);
+        self.files.iter().for_each(|file| file.put(job));
         if let Some(command) = &self.command {
             job.work = Work::Command { spec: command.of(job) };
         }

@@ -2,6 +2,7 @@
 //! the policies know.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::axis::Choice;
 use super::constraints::Limited;
@@ -11,6 +12,7 @@ use super::objectives::Aimed;
 use super::plan::{WorkerProgram, WorkerSettings};
 use super::search::SearchAsked;
 use super::serving::Serving;
+use super::template::MetricFile;
 use crate::control::policy::StopPolicy;
 use crate::document::problems::{GRID, Place};
 use crate::event::{Axis, DeclaredMetric, TrainSpec, Work};
@@ -48,6 +50,8 @@ pub(super) struct Settings {
     pub(super) gate: GatePolicy,
     /// The metrics of the user's own.
     pub(super) declared: Vec<DeclaredMetric>,
+    /// The files in which they are read.
+    pub(super) files: Rc<[MetricFile]>,
     /// Where the retired cells are named.
     pub(super) retired: BTreeMap<String, Place>,
     pub(super) sampler: SamplerPolicy,
@@ -95,6 +99,7 @@ impl Default for Settings {
             objectives: Vec::new(),
             gate: GatePolicy::default(),
             declared: Vec::new(),
+            files: Rc::default(),
             retired: BTreeMap::new(),
             sampler: SamplerPolicy::default(),
             grams_per_kwh: None,

@@ -1,7 +1,7 @@
 //! The command of a model, with the settings of a cell still to be filled in.
 
 use crate::document::problems::{Place, Problems};
-use crate::event::{AxisList, AxisValue, CommandSpec, Hooks, JobSpec, axis};
+use crate::event::{AxisList, AxisValue, CommandSpec, Hooks, JobSpec, ReadFrom, axis};
 
 type Fact = (&'static str, fn(&JobSpec) -> String);
 
@@ -98,6 +98,34 @@ pub(super) enum Part {
 /// A word with settings in it.
 pub(super) type Word = Vec<Part>;
 
+/// A word with the settings of this job.
+fn filled(word: &Word, job: &JobSpec) -> String {
+    let part = |part: &Part| match part {
+        Part::Text(text) => text.clone(),
+        Part::Placeholder(Placeholder::Axis(key), _) => axis::value(key, job).to_string(),
+        Part::Placeholder(Placeholder::Fact(fact), _) => FACTS[*fact].1(job),
+    };
+    word.iter().map(part).collect()
+}
+
+/// The file in which a metric of the user's own is read: settings of the run may be in its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MetricFile {
+    pub(super) metric: String,
+    pub(super) name: Word,
+}
+
+impl MetricFile {
+    /// Names the file of this job in it.
+    pub(super) fn put(&self, job: &mut JobSpec) {
+        let name = filled(&self.name, job);
+        let metric = job.metrics.iter_mut().find(|metric| metric.metric == self.metric);
+        if let Some(ReadFrom::File { file, .. }) = metric.and_then(|metric| metric.from.as_mut()) {
+            *file = name;
+        }
+    }
+}
+
 /// A command that is a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CommandModel {
@@ -120,11 +148,6 @@ impl Default for CommandModel {
 impl CommandModel {
     /// The command of this job; without the words that hold an axis which the cell does not have.
     pub(super) fn of(&self, job: &JobSpec) -> CommandSpec {
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Placeholder(Placeholder::Axis(key), _) => axis::value(key, job).to_string(),
-            Part::Placeholder(Placeholder::Fact(fact), _) => FACTS[*fact].1(job),
-        };
         let is_unset = |part: &Part| match part {
             Part::Placeholder(Placeholder::Axis(key), _) => {
                 axis::value(key, job) == AxisValue::Unset
@@ -137,7 +160,7 @@ impl CommandModel {
         };
         let told = |words: &[Word]| {
             let words = words.iter().filter(|word| !word.iter().any(is_unset));
-            words.map(|word| word.iter().map(part).collect()).collect()
+            words.map(|word| filled(word, job)).collect()
         };
         CommandSpec {
             words: told(&self.words),

@@ -90,6 +90,7 @@ pub enum RowReason {
         /// How many there were.
         samples: u64,
         /// The other one.
+        #[serde(serialize_with = "MetricName::by_name")]
         by: MetricName,
     },
     /// Too few samples, and the other metric cannot be judged.
@@ -97,11 +98,13 @@ pub enum RowReason {
         /// How many there were.
         samples: u64,
         /// The other one.
+        #[serde(serialize_with = "MetricName::by_name")]
         fallback: MetricName,
     },
     /// It is judged in place of another one too.
     InPlaceOf {
         /// The other one.
+        #[serde(serialize_with = "MetricName::by_name")]
         metric: MetricName,
     },
     /// No p value of so few blocks can be small enough.
@@ -296,6 +299,7 @@ pub enum GateNote {
     /// A metric that neither side has measured.
     Unmeasured {
         /// Which.
+        #[serde(serialize_with = "MetricName::by_name")]
         metric: MetricName,
         /// In so many stages of cells.
         places: usize,
@@ -323,6 +327,7 @@ pub enum GateNote {
     /// A direction that is not the catalogue's.
     Turned {
         /// The metric.
+        #[serde(serialize_with = "MetricName::by_name")]
         metric: MetricName,
     },
     /// New rows, which are not judged.
@@ -363,6 +368,7 @@ pub enum GateNote {
     /// Metrics of the worker's own that nobody has declared.
     WorkersOwn {
         /// The first.
+        #[serde(serialize_with = "MetricName::by_name")]
         metric: MetricName,
         /// How many others.
         more: usize,

@@ -89,6 +89,7 @@ pub struct Row {
     /// The stage, or `run`; [`WHOLE_CELL`] where the row speaks of the whole cell.
     pub phase: String,
     /// The metric; [`WHOLE_CELL`] where the row speaks of the whole cell.
+    #[serde(serialize_with = "MetricName::by_name")]
     pub metric: MetricName,
     /// The unit of the figures.
     pub unit: String,

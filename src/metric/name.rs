@@ -83,6 +83,13 @@ impl Serialize for MetricName {
     }
 }
 
+impl MetricName {
+    /// Writes the name alone, for readers who need no declaration: `#[serde(serialize_with = "MetricName::by_name")]`.
+    pub fn by_name<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
 impl<'de> Deserialize<'de> for MetricName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct NameOrDeclaration;

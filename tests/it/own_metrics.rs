@@ -97,8 +97,11 @@ fn the_gate_judges_one_that_is_declared() {
         let shown = lab.call(&["check", "good", candidate, "--format", "json"]);
         let judged: Value = serde_json::from_str(&shown.stdout).unwrap();
         let rows = judged["rows"].as_array().unwrap();
-        let row = rows.iter().find(|row| row["metric"]["name"] == "f1").unwrap();
+        let row = rows.iter().find(|row| row["metric"] == "f1").unwrap();
         assert_eq!((&row["unit"], &row["direction"]), (&"1".into(), &"higher".into()));
+        // The verdict is read again, with names alone.
+        fs::write(lab.path("verdict.json"), &shown.stdout).unwrap();
+        lab.call(&["check", "verdict.json"]).exits(0);
         row["verdict"].as_str().unwrap().to_owned()
     };
     // One session a side is a suspicion at most.
@@ -186,6 +189,30 @@ fn an_unchanged_program_is_read_and_what_it_does_not_say_is_absent_for_a_reason(
     let rows = lab.rows("metrics.csv");
     let f1 = rows.iter().find(|row| row["metric"] == "f1").unwrap();
     assert_eq!(f1["note"], "nothing in its standard output matched the pattern");
+}
+
+#[test]
+fn a_file_is_that_of_the_run_where_its_name_says_so() {
+    let named = |name: &str| {
+        READS
+            .replace("\"{r}\"]", "\"{r}\", \"{run}\"]")
+            .replace("from = \"left.json\"", &format!("from = \"{name}\""))
+            .replace("f = [0.5]", "f = [0.5, 0.75]")
+            .replace("repeat = 1", "repeat = 2")
+    };
+    let lab = Lab::new(&named("{run}/{f}.json"));
+    let leaves = r#"mkdir -p "$3"; echo "{\"eval\": {\"recall\": $1}}" > "$3/$1.json""#;
+    fs::write(lab.path("prints.sh"), leaves).unwrap();
+    lab.run(&[]).exits(0);
+    for (run, recall) in [("mine-none-f_0.5", 0.5), ("mine-none-f_0.75-r2", 0.75)] {
+        assert_eq!(lab.figure(run, "run", "recall"), Some(recall), "{run}");
+    }
+    assert!(!lab.run(&["--resume"]).exits(0).stderr.contains("started"));
+    for (name, says) in [("{runn}.json", "no axis fills `{runn}`"), ("{run.json", "a single `{`")] {
+        fs::write(lab.path("grid.toml"), named(name)).unwrap();
+        let error = lab.run(&["--dry-run"]).exits(2).stderr;
+        assert!(error.contains(says) && error.contains("from = "), "{error}");
+    }
 }
 
 #[test]
