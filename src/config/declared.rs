@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
+use super::braces;
 use super::key::Kind::{Own, Word};
 use super::key::{Context, KeyDef, Kind, put_table};
 use super::metrics;
-use super::models;
 use super::read::{self, Read};
 use super::template::{CommandModel, MetricFile};
 use crate::document::problems::{Place, Problem, Problems, shown};
@@ -227,7 +227,7 @@ pub(super) fn files(root: &Table, axes: &AxisList, problems: &mut Problems) -> R
             continue;
         };
         if Outlet::named(text).is_none()
-            && let Some(name) = problems.ok(models::parts(text, node, axes, problems))
+            && let Some(name) = problems.ok(braces::parts(text, node, axes, problems))
         {
             files.push(MetricFile { metric: entry.key.clone(), name });
         }

@@ -8,6 +8,7 @@
 
 mod axes;
 mod axis;
+mod braces;
 mod build;
 mod cells;
 mod checks;

@@ -3,17 +3,16 @@
 
 use std::rc::Rc;
 
+use super::braces;
 use super::command_words::{argument, program, words};
 use super::key::Kind::{Flag, Own};
 use super::key::{Context, KeyDef, Kind, put_table};
-use super::own;
 use super::read::{self, Read};
 use super::recorded;
-use super::template::{CommandModel, Part, Placeholder, Word, Written, written};
-use crate::document::problems::{Place, Problem, Problems, shown};
-use crate::document::suggest;
-use crate::document::tree::{Entry, Node, Table, Value};
-use crate::event::{AxisList, MODELS};
+use super::template::{CommandModel, Part, Word};
+use crate::document::problems::Problems;
+use crate::document::tree::{Entry, Table, Value};
+use crate::event::MODELS;
 
 /// The command that a model of this name is, if it is one.
 pub(super) fn find<'a>(
@@ -119,7 +118,7 @@ fn read_words(entry: &Entry, context: &Context<'_>, problems: &Problems) -> Read
     let mut all = Vec::new();
     for (index, (text, node)) in words(&entry.key, &entry.node)?.iter().enumerate() {
         // A brace that stands for itself is doubled wherever it is, so paths are looked for in what is left of it.
-        let word = parts(text, node, context.axes, problems)?;
+        let word = braces::parts(text, node, context.axes, problems)?;
         all.push(match &word[..] {
             [Part::Text(text)] if index == 0 => vec![Part::Text(program(text, base))],
             [Part::Text(text)] => vec![Part::Text(argument(text, base))],
@@ -127,54 +126,4 @@ fn read_words(entry: &Entry, context: &Context<'_>, problems: &Problems) -> Read
         });
     }
     Ok(all)
-}
-
-/// A word with settings of the cell in braces.
-pub(super) fn parts(word: &str, node: &Node, axes: &AxisList, problems: &Problems) -> Read<Word> {
-    let (found, rest) = written(word);
-    let part = |part| match part {
-        Written::Text(text) => Ok(Part::Text(text)),
-        Written::Braces(braces) => {
-            let place = within(node, braces, problems);
-            placeholder(&braces[1..braces.len() - 1], place, axes)
-        }
-    };
-    let parts = found.into_iter().map(part).collect::<Read<Word>>()?;
-    let Some(rest) = rest else {
-        return Ok(parts);
-    };
-    let brace = &rest[..1];
-    let message = format!("a single `{brace}`");
-    let hint = format!("write `{brace}{brace}` for one that stands for itself");
-    Err(Problem::new(within(node, rest, problems), message).hint(hint))
-}
-
-fn placeholder(name: &str, place: Place, axes: &AxisList) -> Read<Part> {
-    if let Some(placeholder) = Placeholder::find(name, axes) {
-        return Ok(Part::Placeholder(placeholder, place));
-    }
-    let names = Placeholder::names(axes);
-    let message = format!("no axis fills `{{{}}}`", shown(name));
-    let hint = match (suggest::nearest(name, names.iter().copied()), own::why_not(name)) {
-        (Some(found), _) => format!("did you mean `{{{found}}}`?"),
-        (None, None) => {
-            format!("write {name} = [...] in [grid]; `{{{{` stands for a brace")
-        }
-        (None, Some(_)) => format!("there are {}; `{{{{` stands for a brace", names.join(", ")),
-    };
-    Err(Problem::new(place, message).hint(hint))
-}
-
-/// Where a part of a text stands; the whole text where it is written in another way there.
-fn within(node: &Node, part: &str, problems: &Problems) -> Place {
-    let Some((from, to)) = node.place.span else {
-        return node.place;
-    };
-    let written = problems.body(node.place.text).get(from..to).unwrap_or("");
-    // The last: doubled braces and settings that are known stand before it.
-    let Some(at) = written.rfind(part) else {
-        return node.place;
-    };
-    let span = Some((from + at, from + at + part.len()));
-    Place { text: node.place.text, span }
 }

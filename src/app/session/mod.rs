@@ -93,6 +93,7 @@ impl<'a> Session<'a> {
     /// Visits the cells of the first folder as this says, until nothing more is to be done.
     fn visit(&mut self, planner: &Planner) -> Result<(), Fault> {
         let before = self.folders[0].made();
+        let mut round = 0;
         while !self.interrupted() {
             let specs = self.folders[0].next(planner)?;
             self.leave(|cell| specs.iter().any(|spec| spec.cell == cell.cell));
@@ -100,7 +101,8 @@ impl<'a> Session<'a> {
                 break;
             }
             let ordered = self.made + specs.len();
-            let round = specs.first().map_or(1, |spec| spec.repeat);
+            // One that a cell has to itself may be followed by others of the same number.
+            round = specs.first().map_or(1, |spec| spec.repeat).max(round + 1);
             self.observer.expect(match planner.most() {
                 Some(most) => Expected::InAll((most as usize).saturating_sub(before).max(ordered)),
                 None if planner.knows_all() => Expected::InAll(ordered),
