@@ -171,6 +171,10 @@ pub(super) fn own_axes(
     let models = &axes.pools[Axis::MODEL.index()].choices;
     for axis in axes.list.all().filter(|axis| axes.list.def(*axis).is_own()) {
         let (key, pool) = (axes.list.key(axis), &axes.pools[axis.index()]);
+        // It has no values, which has been told.
+        if pool.key_place.is_some_and(|place| problems.blames(place)) {
+            continue;
+        }
         let mut tags = HashMap::new();
         for choice in &pool.choices {
             if let Some(other) = tags.insert(&choice.tag, &choice.label) {

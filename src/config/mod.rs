@@ -141,7 +141,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     set::apply(root, request.set, &mut problems);
     let (sources, keys) = (layers::sources(root, &problems), keys(root, request));
     let recorded = recorded::read(root, bases, &mut problems);
-    let swept = before.map_or_else(Vec::new, |root| swept(root, &recorded));
+    let before = before.map(|root| unset(root, &recorded));
     recorded::put_axes(root, &recorded);
     // Without its tables nobody knows which axes there are.
     let is_whole = !problems.any();
@@ -149,6 +149,10 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     if !is_whole {
         return Err(problems.take_error());
     }
+    let swept = before.map_or_else(Vec::new, |before| {
+        own::order_like(root, &before);
+        swept(&before)
+    });
     let plan = checked(&document, &recorded, &swept, request, &mut problems)?;
     let file = match source {
         GridSource::Path(path) => Some(path.clone()),
@@ -174,12 +178,17 @@ fn keys(root: &tree::Table, request: &Request<'_>) -> serde_json::Value {
     keys
 }
 
-/// The keys of the axes to which a grid file gives several values, by itself or in the tables that it names.
-fn swept(mut root: tree::Table, recorded: &[RecordedModel]) -> Vec<String> {
+/// A grid file as it is without the command line, the axes of its tables and all ranges written out.
+fn unset(mut root: tree::Table, recorded: &[RecordedModel]) -> tree::Table {
     recorded::put_axes(&mut root, recorded);
     // Its mistakes are told of with those of the whole.
     own::write_out(&mut root, &mut Problems::default());
-    let given = own::grids(&root).flat_map(own::entries);
+    root
+}
+
+/// The keys of the axes to which such a file gives several values.
+fn swept(root: &tree::Table) -> Vec<String> {
+    let given = own::grids(root).flat_map(own::entries);
     let several = given.filter(|(_, entry)| entry.node.items().len() > 1);
     several.map(|(key, _)| key.into_owned()).collect()
 }

@@ -230,6 +230,17 @@ pub(super) fn write_out(root: &mut Table, problems: &mut Problems) {
     }
 }
 
+/// Puts the axes of `[grid]` in the order of another one, which makes the names of cells; those that it has not come last.
+pub(super) fn order_like(root: &mut Table, other: &Table) {
+    let keys = other.table("grid").into_iter().flat_map(|grid| &grid.entries);
+    let keys: Vec<&str> = keys.map(|entry| &*entry.key).collect();
+    if let Some(grid) = root.table_mut("grid") {
+        grid.entries.sort_by_key(|entry| {
+            keys.iter().position(|key| *key == entry.key).unwrap_or(keys.len())
+        });
+    }
+}
+
 /// What stands for values that have been told to be wrong, at the place of that mistake: nothing more is said of them.
 const fn no_values(place: Place) -> Node {
     Node { value: Value::List(Vec::new()), place }

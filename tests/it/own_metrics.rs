@@ -101,7 +101,8 @@ fn the_gate_judges_one_that_is_declared() {
         assert_eq!((&row["unit"], &row["direction"]), (&"1".into(), &"higher".into()));
         // The verdict is read again, with names alone.
         fs::write(lab.path("verdict.json"), &shown.stdout).unwrap();
-        lab.call(&["check", "verdict.json"]).exits(0);
+        let again = lab.call(&["check", "verdict.json"]);
+        assert_eq!(again.code, shown.code, "{again:#?}");
         row["verdict"].as_str().unwrap().to_owned()
     };
     // One session a side is a suspicion at most.
