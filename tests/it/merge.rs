@@ -325,7 +325,9 @@ fn a_cell_of_two_machines_is_blocked_by_them() {
             let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
             if at > 0 {
                 let time: f64 = cells[2].parse().unwrap();
-                (cells[3], cells[4]) = (format!("{}", time * 1.02), format!("{}", time * 1.5));
+                // The first visit of a cell has the second seed, and the third one the first.
+                (cells[3], cells[4]) = (time.to_string(), (time * 1.02).to_string());
+                cells[2] = (time * 1.5).to_string();
             }
             all + &cells.join(",") + "\n"
         });
@@ -353,7 +355,7 @@ fn a_cell_of_two_machines_is_blocked_by_them() {
     };
     let blocked = merge(&lab, &[&part(1), "results/t-b"], &[]).exits(5);
     assert!(flat(&blocked.stdout).contains("old x 1+2 "), "{blocked:#?}");
-    assert!(width("results/m") < 0.1, "{}", width("results/m"));
+    assert!(width("results/m") < 0.2, "{}", width("results/m"));
     let of = rows(&text(&lab, "results/m/summary.csv"));
     assert!(of.iter().all(|row| row["machine"] == "1 2"), "{of:?}");
 }
