@@ -25,6 +25,9 @@ use crate::units::Span;
 /// What stands between two commands.
 const BETWEEN: &str = "---";
 
+/// The axis that says where the work is done.
+const DEVICE: &str = "device";
+
 /// The longest name of the results of several commands, in bytes.
 const LONGEST_NAME: usize = 100;
 
@@ -218,8 +221,11 @@ fn check_size(axes: &[Entry], commands: usize, repeats: u32, problems: &mut Prob
 fn unset(run: &mut PlannedRun, goals: &[MetricName]) {
     let job = Arc::make_mut(&mut run.job);
     job.dataset_dir = PathBuf::new();
-    // Whatever accelerator its processes are seen on.
-    "auto".clone_into(&mut job.device);
+    let names_device = run.command.as_ref().is_some_and(|command| command.names(DEVICE));
+    if !names_device {
+        // Whatever accelerator its processes are seen on.
+        "auto".clone_into(&mut job.device);
+    }
     job.train.epochs = 0;
     if !run.chosen {
         let stop = Arc::make_mut(&mut run.stop);

@@ -7,11 +7,12 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::own;
+use super::set::Scalar;
 use super::template::{CommandModel, Part, Placeholder, Word};
-use crate::document::problems::{Place, Problems, shown};
+use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
 use crate::document::tree::{Entry, Node, Table, Value};
-use crate::event::{AxisValue, ENV, Hooks, NO_DATA, axis};
+use crate::event::{AXES, Axis, AxisValue, ENV, Hooks, NO_DATA, axis};
 
 /// The longest name that is made of a command, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -34,9 +35,8 @@ pub(super) fn axes(given: &[String], problems: &mut Problems) -> Vec<Entry> {
             problems.error_with(key_place, message, "for example -L batch=16,32");
             continue;
         };
-        if let Some(why) = own::why_not(name) {
-            let message = format!("`{}` cannot be an axis of one's own", shown(name));
-            problems.error_with(key_place, message, why);
+        if let Some(problem) = refused(name, key_place) {
+            problems.push(problem);
         } else if found.iter().any(|entry| entry.key == name) {
             let message = format!("there are two axes `{name}`");
             problems.error_with(key_place, message, format!("write -L {name}=... with all values"));
@@ -47,8 +47,25 @@ pub(super) fn axes(given: &[String], problems: &mut Problems) -> Vec<Entry> {
     found
 }
 
-/// The values of an axis. They are numbers where each reads back as it was written: a command is told `3.10` and `1e-3`, not `3.1`
-/// and `0.001`.
+/// Why a command has no such axis, if so. A built-in one is like any other but for those that say which command it is, and on
+/// what.
+fn refused(name: &str, place: Place) -> Option<Problem> {
+    match AXES.iter().position(|def| def.key == name) {
+        Some(at) if [Axis::MODEL, Axis::DATASET].map(Axis::index).contains(&at) => {
+            let message = format!("`{name}` cannot be an axis of a command");
+            let hint = "a command is a model with data of its own: give the axis another name";
+            Some(Problem::new(place, message).hint(hint))
+        }
+        Some(_) => None,
+        None => own::why_not(name).map(|why| {
+            let message = format!("`{}` cannot be an axis of one's own", shown(name));
+            Problem::new(place, message).hint(why)
+        }),
+    }
+}
+
+/// The values of an axis. Those of a built-in one are read as in a grid file. Of others they are numbers where each reads back as
+/// it was written: a command is told `3.10` and `1e-3`, not `3.1` and `0.001`.
 fn list(name: &str, written: &str, text: usize, problems: &mut Problems) -> Option<Node> {
     let offset = 3 + name.len() + 1;
     let mut items = Vec::new();
@@ -61,11 +78,20 @@ fn list(name: &str, written: &str, text: usize, problems: &mut Problems) -> Opti
         }
         items.push(Node { value: Value::Text(value), place });
     }
+    let place = Place { text, span: Some((offset, offset + written.len())) };
+    if AXES.iter().any(|def| def.key == name) {
+        let value = |item: &Node| {
+            let Value::Text(raw) = &item.value else { return Some(item.clone()) };
+            let offset = item.place.span.map_or(offset, |(from, _)| from);
+            Scalar { text, offset }.value(raw, problems)
+        };
+        let items = items.iter().map(value).collect::<Option<Vec<Node>>>()?;
+        return Some(Node { value: Value::List(items), place });
+    }
     let numbers: Option<Vec<Value>> = items.iter().map(|item| number(&item.value)).collect();
     for (item, number) in items.iter_mut().zip(numbers.into_iter().flatten()) {
         item.value = number;
     }
-    let place = Place { text, span: Some((offset, offset + written.len())) };
     Some(Node { value: Value::List(items), place })
 }
 

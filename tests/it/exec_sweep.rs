@@ -134,6 +134,41 @@ fn axes_that_make_no_sense_are_told_before_anything_is_written() {
 }
 
 #[test]
+fn an_axis_that_is_built_in_is_swept_like_in_a_grid() {
+    let lab = lab();
+    let flags = [
+        "-L",
+        "batch_size=16,32",
+        "-L",
+        "learning_rate=1e-3,0.01",
+        "-L",
+        "device=cpu",
+        "--repeat",
+        "1",
+    ];
+    let words =
+        ["sh", "-c", "echo \"$*\" >> told", "sh", "{batch_size}", "{learning_rate}", "{device}"];
+    lab.call(&exec(&flags, &words)).exits(0);
+    let mut said = told(&lab, "told");
+    said.sort();
+    assert_eq!(said, ["16 0.001 cpu", "16 0.01 cpu", "32 0.001 cpu", "32 0.01 cpu"]);
+    let rows = lab.rows("report.csv");
+    let cells = cells(&rows, &["batch_size", "learning_rate"]);
+    assert_eq!(cells, ["16 0.001", "16 0.01", "32 0.001", "32 0.01"]);
+    for (axis, says) in [
+        ("batch_size=0", "must be a whole number"),
+        ("learning_rate=fast", "`learning_rate` must be"),
+        ("model=a", "a command is a model with data of its own"),
+        ("batch_size=64", "nothing uses the axis `batch_size`"),
+    ] {
+        let command =
+            if says.contains("uses") { "x" } else { "{batch_size}{learning_rate}{model}" };
+        let shown = lab.call(&exec(&["-L", axis], &["echo", command])).exits(2);
+        assert!(shown.stderr.contains(says), "{axis}: {}", shown.stderr);
+    }
+}
+
+#[test]
 fn hyperfine_s_way_to_write_an_axis_is_read_too() {
     let lab = lab();
     lab.call(&exec(&["-L", "n", "1,2", "-L", "m=3", "--repeat", "1"], &["echo", "{n}{m}"]))
