@@ -8,13 +8,16 @@ use super::key::{Get, Shown};
 use super::keys::KEYS;
 use super::plan::{Plan, PlannedRun};
 use super::reference::default_plan;
-use crate::event::{AxisDef, AxisList, CommandSpec, RecordedSpec};
+use crate::event::{AxisDef, AxisList, CommandSpec, DeclaredMetric, ReadFrom, RecordedSpec};
+use crate::metric::{Better, MetricId};
 
 /// The keys that `--dry-run` shows of some runs: the same ones in the same order of each.
 pub struct ShownSettings<'a> {
     plan: &'a Plan,
     axes: Vec<AxisDef>,
     keys: Vec<(&'static str, Get)>,
+    /// The names of the metrics that the grid declares.
+    metrics: Vec<String>,
     has_commands: bool,
     has_tables: bool,
 }
@@ -55,7 +58,10 @@ impl<'a> ShownSettings<'a> {
         };
         let list = AxisList::of(plan.runs.iter().map(|run| &*run.job));
         let axes = list.defs().filter(|def| !only_told || is_used(def)).cloned().collect();
-        Self { plan, axes, keys: keys.collect(), has_commands, has_tables }
+        let declared = runs.first().map_or(&[][..], |run| &run.job.metrics);
+        let metrics = declared.iter().map(|metric| format!("metrics.{}", metric.metric));
+        let (keys, metrics) = (keys.collect(), metrics.collect());
+        Self { plan, axes, keys, metrics, has_commands, has_tables }
     }
 
     /// Their values in a run, in base units.
@@ -64,7 +70,28 @@ impl<'a> ShownSettings<'a> {
         let keys = self.keys.iter().map(|(name, get)| (*name, get(self.plan, run)));
         let command = || ("models.command", run.job.work.command().map(CommandSpec::shown).into());
         let table = || ("models.recorded", run.job.work.recorded().map(RecordedSpec::shown).into());
+        let metrics = self.metrics.iter().zip(&run.job.metrics);
+        let metrics = metrics.map(|(name, metric)| (&**name, declared(metric).into()));
         let work = self.has_commands.then(command).into_iter();
-        axes.chain(keys).chain(work).chain(self.has_tables.then(table)).collect()
+        axes.chain(keys).chain(metrics).chain(work).chain(self.has_tables.then(table)).collect()
     }
+}
+
+/// `(scalar, in ms, lower is better, from stdout lag=([0-9.]+))`: what is declared of a metric.
+fn declared(metric: &DeclaredMetric) -> String {
+    let mut said = Vec::new();
+    if let Some(MetricId::Own(own)) = metric.id() {
+        let own = own.said();
+        said.push(if own.kind.is_scalar() { "scalar" } else { "series" }.to_owned());
+        said.extend((!own.unit.is_empty()).then(|| format!("in {}", own.unit)));
+        said.extend(own.better.map(|better| {
+            let word = if better == Better::Lower { "lower" } else { "higher" };
+            format!("{word} is better")
+        }));
+    }
+    said.extend(metric.from.as_ref().map(|from| match from {
+        ReadFrom::Output { output, pattern } => format!("from {output} {pattern}"),
+        ReadFrom::File { file, path } => format!("from {file} {path}"),
+    }));
+    format!("({})", said.join(", "))
 }

@@ -35,6 +35,19 @@ fn a_grid_of_real_runs_learns_and_repeats_itself() {
 }
 
 #[test]
+fn a_variable_of_the_environment_is_an_axis_of_the_native_worker() {
+    let lab = lab("[train]\nepochs = 1\n");
+    lab.run(&["--full", "--set", "grid.env.ATEN_CPU_CAPABILITY=[default,avx2]"]).exits(0);
+    for value in ["default", "avx2"] {
+        let run = format!("mlp-digits-env.ATEN_CPU_CAPABILITY_{value}");
+        assert_eq!(lab.report(&run)["env.ATEN_CPU_CAPABILITY"], value);
+        let record = lab.record(&run);
+        let said = record["facts"]["cpu_capability"].as_str().unwrap();
+        assert_eq!(said, format!("{value} (ATEN_CPU_CAPABILITY)"));
+    }
+}
+
+#[test]
 fn requests_come_at_their_rate_and_wait_for_none() {
     let lab =
         lab("pattern = \"server\"\nrate = \"400/s\"\nmax_time = \"2s\"\n[train]\nepochs = 1\n");

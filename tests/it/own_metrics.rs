@@ -54,6 +54,10 @@ const HIGH: &str = "mine-none-f_0.75";
 #[test]
 fn one_that_is_declared_is_limited_compared_and_shown_like_a_built_in_one() {
     let lab = lab(GRID);
+    let plan = lab.run(&["--dry-run"]).exits(0).stdout;
+    let plan = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    let says = "metrics f1 (scalar, higher is better), lag (scalar, in ms, lower is better)";
+    assert!(plan.contains(says), "{plan}");
     let table = lab.run(&[]).exits(0).stdout;
     assert!(table.contains("F1") && table.contains("lag ms"), "{table}");
     assert!(table.contains("f1 >= 0.6 is broken: 0.5"), "{table}");
@@ -93,8 +97,9 @@ fn the_gate_judges_one_that_is_declared() {
     lab.run(&["--out", "again"]).exits(0);
     fs::write(lab.path("says.sh"), SAYS.replace("\"$1\"", "0.61")).unwrap();
     lab.run(&["--out", "bad"]).exits(0);
-    let verdict = |candidate: &str| {
-        let shown = lab.call(&["check", "good", candidate, "--format", "json"]);
+    lab.call(&["baseline", "add", "good"]).exits(0);
+    let verdict = |baseline: &str, candidate: &str| {
+        let shown = lab.call(&["check", baseline, candidate, "--format", "json"]);
         let judged: Value = serde_json::from_str(&shown.stdout).unwrap();
         let rows = judged["rows"].as_array().unwrap();
         let row = rows.iter().find(|row| row["metric"] == "f1").unwrap();
@@ -105,8 +110,91 @@ fn the_gate_judges_one_that_is_declared() {
         assert_eq!(again.code, shown.code, "{again:#?}");
         row["verdict"].as_str().unwrap().to_owned()
     };
-    // One session a side is a suspicion at most.
-    assert_eq!((verdict("bad"), verdict("again")), ("suspect".to_owned(), "pass".to_owned()));
+    // One session a side is a suspicion at most, in a folder and in a store.
+    for baseline in ["good", "baseline"] {
+        let verdicts = ["bad", "again"].map(|candidate| verdict(baseline, candidate));
+        assert_eq!(verdicts, ["suspect", "pass"], "{baseline}");
+    }
+}
+
+#[test]
+fn folders_are_compared_by_one_that_is_declared() {
+    let lab = lab(&GRID.replace("f = [0.5, 0.75]", "f = 0.75"));
+    lab.run(&["--out", "before"]).exits(0);
+    fs::write(lab.path("says.sh"), SAYS.replace("\"$1\"", "0.6")).unwrap();
+    lab.run(&["--out", "after"]).exits(0);
+    let table = lab.call(&["report", "before", "after"]).exits(0).stdout;
+    let line = |name: &str| table.lines().find(|line| line.contains(name)).unwrap_or(&table);
+    for (name, says) in [("f1", ["0.75", "0.6", "-20.0%"]), ("lag", ["250 ms", "250 ms", "+0.0%"])]
+    {
+        assert!(says.iter().all(|said| line(name).contains(said)), "{table}");
+    }
+}
+
+/// A command whose F1 is one of two values, in turn.
+const WAVERS: &str = r#"
+n=$(($(cat count 2> /dev/null || echo 0) + 1)); echo $n > count
+if [ $((n % 2)) = 0 ]; then f1=$1; else f1=0.75; fi
+printf '{"metric": {"name": "f1", "value": %s}}\n' "$f1" >> "$PERFTUNE_EVENTS"
+"#;
+
+#[test]
+fn rounds_go_on_until_one_that_is_declared_is_known() {
+    let grid = GRID.replace("repeat = 1", "repeat = \"auto\"").replace("[0.5, 0.75]", "0.75");
+    let grid = grid.split("[constraints]").next().unwrap().to_owned();
+    let lab = Lab::new(&(grid + "[stop]\nmetrics = [\"f1\"]\n"));
+    fs::write(lab.path("says.sh"), WAVERS).unwrap();
+    for (f, known) in [("0.7501", "true"), ("0.2", "false")] {
+        lab.run(&["--fresh", "--set", &format!("grid.f={f}")]).exits(0);
+        let rows = lab.rows("summary_metrics.csv");
+        let row = rows.iter().find(|row| row["metric"] == "f1").unwrap();
+        let runs: u32 = row["runs"].parse().unwrap();
+        assert_eq!((&*row["known"], runs > 2), (known, known == "false"), "{row:?}");
+    }
+}
+
+/// A worker that speaks the protocol and says metrics that are declared.
+const WORKER: &str = r#"
+import json, os, sys, time
+job = json.loads(sys.stdin.readline())["data"]
+seq = 0
+def say(kind, **data):
+    global seq
+    event = {"type": kind, "data": data}
+    print(json.dumps({"seq": seq, "t_ns": time.monotonic_ns(), "event": event}), flush=True)
+    seq += 1
+say("hello", protocol=1, worker="mine", pid=os.getpid())
+say("phase", phase="load")
+epochs = job["train"]["epochs"]
+for epoch in range(1, epochs + 1):
+    say("phase", phase="train")
+    start = time.monotonic_ns()
+    while time.monotonic_ns() < start + 10**6:
+        pass
+    say("steps", phase="train", items=64, start_ns=start, dur_ns=[10**6])
+    say("epoch", epoch=epoch, samples=64, train_loss=0.5)
+say("phase", phase="test")
+say("metric", name="f1", value=0.2)
+say("metric", name="f1", value=0.8)
+say("metric", name="lag", value=250)
+say("finished", stopped=False, epochs=epochs, usage={}, test_accuracy=0.9)
+"#;
+
+#[test]
+fn a_worker_of_the_protocol_says_those_that_are_declared() {
+    let (_, declared) = GRID.split_once("[metrics.f1]").unwrap();
+    let (declared, _) = declared.split_once("[grid]").unwrap();
+    let (_, asked) = GRID.split_once("[constraints]").unwrap();
+    let lab = Lab::new(&format!(
+        "name = \"t\"\nrepeat = 1\n[worker]\ncommand = [\"python3\", \"mine.py\"]\n[grid]\nmodel = \"one\"\n\
+         dataset = \"made-up\"\n[train]\nepochs = 2\n[serve]\nenabled = false\n[metrics.f1]{declared}[constraints]{asked}"
+    ));
+    fs::write(lab.path("mine.py"), WORKER).unwrap();
+    let table = lab.run(&["--full"]).exits(0).stdout;
+    assert!(table.contains("F1") && table.contains("lag ms"), "{table}");
+    let row = lab.report("one-made-up");
+    assert_eq!((&*row["f1"], &*row["lag_s"], &*row["verdict"]), ("0.8", "0.25", "feasible"));
+    assert_eq!(row["pareto"], "front");
 }
 
 /// A command that knows nothing of perftune: it prints its figures, and leaves a file where it is told to.
