@@ -235,6 +235,14 @@ pub(super) fn files(root: &Table, axes: &AxisList, problems: &mut Problems) -> R
     files.into()
 }
 
+/// Reports values of keys of `[metrics]` that cannot be; a part of a grid need not say all of them.
+pub(super) fn check_values(root: &Table, context: &Context<'_>, problems: &mut Problems) {
+    let metrics = root.table("metrics").into_iter().flat_map(|metrics| &metrics.entries);
+    for inner in metrics.filter_map(|entry| entry.node.table()) {
+        put_table(KEYS, &mut Said::default(), inner, context, problems);
+    }
+}
+
 fn cannot(name: &str) -> String {
     format!("`{}` cannot be a metric of one's own", shown(name))
 }

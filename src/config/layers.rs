@@ -26,6 +26,17 @@ pub(super) struct Document {
     /// The text of the grid file itself.
     pub(super) text: usize,
     pub(super) bases: Bases,
+    /// The profiles of it that were not asked for.
+    pub(super) others: Vec<Profile>,
+}
+
+/// A profile.
+#[derive(Debug)]
+pub(super) struct Profile {
+    /// What it says.
+    pub(super) said: Table,
+    /// The grid with it and all that it inherits on top.
+    pub(super) whole: Table,
 }
 
 /// Reads a grid file, or a file that holds a part of one, with all that it extends and this profile of it.
@@ -48,8 +59,8 @@ pub(super) fn read(
     }
     let mut root = files.extended(root, &near);
     let bases = files.bases;
-    take_profile(&mut root, profile, problems);
-    problems.check(Some(Document { root, text, bases }))
+    let others = take_profile(&mut root, profile, problems);
+    problems.check(Some(Document { root, text, bases, others }))
 }
 
 /// The files of which a grid is made.
@@ -120,8 +131,8 @@ fn take(table: &mut Table, key: &str) -> Option<Entry> {
     Some(table.entries.remove(at))
 }
 
-/// Puts the profile that is asked for, on top of those that it inherits, over the rest of the file.
-fn take_profile(root: &mut Table, asked: Option<&str>, problems: &mut Problems) {
+/// Puts the profile that is asked for, on top of those that it inherits, over the rest of the file; the others are returned.
+fn take_profile(root: &mut Table, asked: Option<&str>, problems: &mut Problems) -> Vec<Profile> {
     let entry = take(root, PROFILE);
     let mut profiles: BTreeMap<&str, &Entry> = BTreeMap::new();
     match entry.as_ref().map(|entry| (entry, entry.node.table())) {
@@ -138,26 +149,41 @@ fn take_profile(root: &mut Table, asked: Option<&str>, problems: &mut Problems) 
         ),
         None => {}
     }
-    let Some(asked) = asked else { return };
-    let place = Place::whole(problems.add_argument(format!("--profile {asked}")));
-    let found = line(asked, place, &profiles);
-    for profile in problems.ok(found).unwrap_or_default().into_iter().rev() {
-        if let Some(table) = profile.node.table() {
-            let mut layer = table.clone();
-            take(&mut layer, INHERITS);
-            put(root, layer, Depth::Top);
+    let mut others = Vec::new();
+    for (name, profile) in profiles.iter().filter(|(name, _)| Some(**name) != asked) {
+        let found = line(name, profile.key_place, &profiles);
+        if let Some(line) = problems.ok(found) {
+            let mut whole = root.clone();
+            put_line(&mut whole, line);
+            others.push(Profile { said: settings(profile), whole });
         }
     }
+    if let Some(asked) = asked {
+        let place = Place::whole(problems.add_argument(format!("--profile {asked}")));
+        let found = line(asked, place, &profiles);
+        put_line(root, problems.ok(found).unwrap_or_default());
+    }
+    others
+}
+
+/// Puts profiles on top, the first of them last.
+fn put_line(root: &mut Table, line: Vec<&Entry>) {
+    for profile in line.into_iter().rev() {
+        put(root, settings(profile), Depth::Top);
+    }
+}
+
+/// What a profile says besides what it inherits.
+fn settings(profile: &Entry) -> Table {
+    let mut settings = profile.node.table().cloned().unwrap_or_default();
+    take(&mut settings, INHERITS);
+    settings
 }
 
 /// Reports what a profile cannot hold, whether it is asked for or not.
 fn check(profile: &Entry, problems: &mut Problems) {
     match profile.node.table() {
-        Some(table) => {
-            let mut settings = table.clone();
-            take(&mut settings, INHERITS);
-            schema::check_top(&settings, problems);
-        }
+        Some(_) => schema::check_top(&settings(profile), problems),
         None => problems.error(
             profile.node.place,
             format!("the profile `{}` must be a table", shown(&profile.key)),

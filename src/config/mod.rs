@@ -28,6 +28,7 @@ mod models;
 mod objectives;
 mod own;
 pub mod plan;
+mod profiles;
 mod range;
 mod read;
 mod recorded;
@@ -83,7 +84,7 @@ fn part(source: &GridSource, problems: &mut Problems) -> Result<Document, Config
 /// The objectives of a grid file, or of a file that holds nothing else.
 pub fn objectives(source: &GridSource) -> Result<Vec<Objective>, ConfigError> {
     let mut problems = Problems::default();
-    let Document { root, text, bases } = part(source, &mut problems)?;
+    let Document { root, text, bases, .. } = part(source, &mut problems)?;
     let mut aimed = Vec::new();
     // Nothing else of the file matters, and nothing else is judged.
     if let Some(table) = root.get("objectives") {
@@ -106,7 +107,7 @@ pub fn objectives(source: &GridSource) -> Result<Vec<Objective>, ConfigError> {
 /// The gate of a grid file, or of a file that holds nothing else.
 pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
     let mut problems = Problems::default();
-    let Document { root, text, bases } = part(source, &mut problems)?;
+    let Document { root, text, bases, .. } = part(source, &mut problems)?;
     // A gate whose name has a typing mistake must not be one that is simply not there.
     schema::check_top(&root, &mut problems);
     let table = root.get("gate");
@@ -153,6 +154,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
         own::order_like(root, &before);
         swept(&before)
     });
+    profiles::check(&document.others, &document.bases, request, &mut problems);
     let plan = checked(&document, &recorded, &swept, request, &mut problems)?;
     let file = match source {
         GridSource::Path(path) => Some(path.clone()),

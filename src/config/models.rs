@@ -69,6 +69,14 @@ pub(super) fn read(
     found
 }
 
+/// Reports values of keys of commands that cannot be; a part of a grid need not say all of them.
+pub(super) fn check_values(root: &Table, context: &Context<'_>, problems: &mut Problems) {
+    let models = root.table("models").into_iter().flat_map(|models| &models.entries);
+    for inner in models.filter_map(|entry| entry.node.table()) {
+        put_table(KEYS, &mut CommandModel::default(), inner, context, problems);
+    }
+}
+
 const WORDS: &str = r#"{ "type": "array", "items": { "type": "string" }, "minItems": 1 }"#;
 
 const fn key(path: &'static str, kind: Kind<CommandModel>) -> KeyDef<CommandModel> {

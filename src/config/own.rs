@@ -184,6 +184,15 @@ fn declared(root: &Table, problems: &mut Problems) -> Vec<AxisDef> {
     found
 }
 
+/// Reports values of keys of `[axes]` that cannot be.
+pub(super) fn check_values(root: &Table, context: &Context<'_>, problems: &mut Problems) {
+    for (_, entry) in root.table("axes").into_iter().flat_map(entries) {
+        if let Some(inner) = entry.node.table() {
+            put_table(KEYS, &mut Declared::default(), inner, context, problems);
+        }
+    }
+}
+
 /// Writes out what `[axes]` says of values, and every range, as lists of `[grid]` and of each `[[when]]`.
 pub(super) fn write_out(root: &mut Table, problems: &mut Problems) {
     let mut values = Vec::new();
@@ -216,15 +225,25 @@ pub(super) fn write_out(root: &mut Table, problems: &mut Problems) {
             put(grid, &key, entry);
         }
     }
+    write_out_all(root, &whole, problems);
+}
+
+/// Writes out the ranges of a part of a grid.
+pub(super) fn write_out_ranges_of(part: &mut Table, problems: &mut Problems) {
+    write_out_all(part, &[], problems);
+}
+
+/// Every range in `[grid]` and in each `[[when]]`; `whole`: axes of the user's own that have whole numbers.
+fn write_out_all(root: &mut Table, whole: &[String], problems: &mut Problems) {
     if let Some(grid) = root.table_mut("grid") {
-        write_out_ranges(grid, "", &whole, problems);
+        write_out_ranges(grid, "", whole, problems);
     }
     let whens = root.get_mut("when").map(|entry| &mut entry.node.value);
     if let Some(Value::List(whens)) = whens {
         for when in whens {
             let Value::Table(when) = &mut when.value else { continue };
             if let Some(grid) = when.table_mut("grid") {
-                write_out_ranges(grid, "", &whole, problems);
+                write_out_ranges(grid, "", whole, problems);
             }
         }
     }

@@ -158,7 +158,7 @@ pub(super) fn check_top(root: &Table, problems: &mut Problems) {
 }
 
 /// Reports every key that there is not.
-fn check(root: &Table, axes: &AxisList, problems: &mut Problems) {
+pub(super) fn check(root: &Table, axes: &AxisList, problems: &mut Problems) {
     let names = Names { axes, wanted: own::placeholders(root) };
     check_top(root, problems);
     for table in &TABLES {
@@ -224,13 +224,13 @@ fn check_table(table: &TableDef, inner: &Table, names: &Names<'_>, problems: &mu
     }
 }
 
-/// The table of this name, or the tables of its list; what is no table is reported by who reads it.
 /// What the table of this name holds.
 pub(super) fn holds(name: &str) -> Option<Holds> {
     TABLES.iter().find(|table| table.name == name).map(|table| table.holds)
 }
 
-fn tables_of<'a>(root: &'a Table, name: &str) -> Vec<&'a Table> {
+/// The table of this name, or the tables of its list; what is no table is reported by who reads it.
+pub(super) fn tables_of<'a>(root: &'a Table, name: &str) -> Vec<&'a Table> {
     let items = root.get(name).into_iter().flat_map(|entry| entry.node.items());
     items.filter_map(Node::table).collect()
 }

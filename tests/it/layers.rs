@@ -144,6 +144,20 @@ fn what_a_base_says_is_relative_to_its_folder_and_mistakes_are_shown_there() {
 }
 
 #[test]
+fn a_profile_that_is_not_asked_for_may_lean_on_the_rest_of_the_file() {
+    let grid = format!(
+        "{GRID}[models.mine]\ncommand = [\"true\", \"{{lr}}\"]\n[metrics.f1]\nfrom = \"stdout\"\npattern = \"(.)\"\n\
+         [axes.lr]\nvalues = [1, 2]\n[profile.more]\nmodels.mine.steps = false\nmetrics.f1.better = \"higher\"\n\
+         constraints.f1 = \">= 1\"\ngrid.lr = {{ from = 1, to = 3, steps = 3 }}\ngrid.model = [\"mine\", \"two\"]\n"
+    );
+    let lab = Lab::new(&grid);
+    fs::create_dir(lab.path("shared")).unwrap();
+    fs::write(lab.path("shared/base.toml"), BASE.replace("\"two\"]", "\"mine\"]")).unwrap();
+    let shown = lab.call(&["run", "grid.toml", "--dry-run", "--set", "grid.model=mine"]);
+    shown.exits(0);
+}
+
+#[test]
 fn layers_that_cannot_be_are_refused_with_their_place() {
     for (grid, args, place, says) in [
         (
@@ -165,6 +179,7 @@ fn layers_that_cannot_be_are_refused_with_their_place() {
         ("[profile]\nci = 3", &[], "grid.toml:2:6", "the profile `ci` must be a table"),
         ("[profile.ci]\nrepaet = 3", &[], "grid.toml:2:1", "did you mean `repeat`?"),
         ("[profile.ci]\nrepeat = 3", &["--profile", "cj"], "command line", "did you mean `ci`?"),
+        ("[profile.ci]\ninherits = 'x'", &[], "grid.toml:2:12", "no profile `x`"),
         (
             "repeat = 3",
             &["--profile", "ci"],
@@ -185,14 +200,56 @@ fn layers_that_cannot_be_are_refused_with_their_place() {
             "must be the name of a profile",
         ),
     ] {
-        let lab = Lab::new(grid);
-        fs::create_dir(lab.path("shared")).unwrap();
-        fs::write(lab.path("shared/loop.toml"), "extends = '../grid.toml'").unwrap();
-        fs::write(lab.path("shared/not.toml"), "a = = 1").unwrap();
-        let shown = lab.call(&[&["run", "grid.toml"], args].concat()).exits(2);
-        for wanted in [place, says] {
-            assert!(shown.stderr.contains(wanted), "{grid}: {wanted}\n{}", shown.stderr);
-        }
-        assert!(!lab.path("results").exists(), "{grid}");
+        refused(grid, args, place, says);
+    }
+}
+
+/// The grid is refused with this said of this place, and nothing is written.
+fn refused(grid: &str, args: &[&str], place: &str, says: &str) {
+    let lab = Lab::new(grid);
+    fs::create_dir(lab.path("shared")).unwrap();
+    fs::write(lab.path("shared/loop.toml"), "extends = '../grid.toml'").unwrap();
+    fs::write(lab.path("shared/not.toml"), "a = = 1").unwrap();
+    let shown = lab.call(&[&["run", "grid.toml"], args].concat()).exits(2);
+    for wanted in [place, says] {
+        assert!(shown.stderr.contains(wanted), "{grid}: {wanted}\n{}", shown.stderr);
+    }
+    assert!(!lab.path("results").exists(), "{grid}");
+}
+
+#[test]
+fn profiles_that_nobody_has_asked_for_are_checked_whole() {
+    for (grid, args, place, says) in [
+        ("[profile.ci]\ntrain.epoch = 3", &[][..], "grid.toml:2:7", "did you mean `epochs`?"),
+        ("[profile.ci]\nstop.within = '200%'", &[], "grid.toml:2:15", "`within` must be"),
+        ("[profile.ci]\ngrid.depth = [2, 0]", &[], "grid.toml:2:18", "`depth` must be"),
+        (
+            "[profile.ci]\ngrid.depth = { from = 3, to = 2, steps = 2 }",
+            &[],
+            "grid.toml:2:32",
+            "from 3 to 2 is empty",
+        ),
+        (
+            "[profile.ci]\nmetrics.f1.better = 'more'",
+            &["--profile", "ci"],
+            "grid.toml:2:21",
+            "`better` must be",
+        ),
+        ("[profile.ci]\nmetrics.f1.better = 'more'", &[], "grid.toml:2:21", "`better` must be"),
+        ("[profile.ci]\nmodels.a.steps = 1", &[], "grid.toml:2:18", "`steps` must be"),
+        (
+            "[[profile.ci.override]]\nmatch = { depth = 0 }\nstop.looks = 'x'",
+            &[],
+            "grid.toml:2:19",
+            "`depth` must be",
+        ),
+        (
+            "[[profile.ci.override]]\nmatch = { depth = 2 }\nstop.looks = 'x'",
+            &[],
+            "grid.toml:3:14",
+            "`looks` must be",
+        ),
+    ] {
+        refused(grid, args, place, says);
     }
 }
