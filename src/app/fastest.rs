@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{RunRecord, RunStatus};
+use crate::event::{Axis, AxisDef, AxisList, AxisValue, RunRecord, RunStatus};
 use crate::metric::MetricId;
 use crate::report::fastest::{Fastest, Slower};
 use crate::report::headline::Place;
@@ -34,13 +34,17 @@ pub(super) fn fastest(records: &[RunRecord]) -> Vec<Fastest> {
     if !several || machines {
         return Vec::new();
     }
-    let in_all = |key: &str| bare.iter().all(|record| record.job.own.get(key).is_some());
+    let list = AxisList::of(bare.iter().map(|record| &record.job));
+    let in_all = |def: &&AxisDef| {
+        let is_set = |record: &&RunRecord| def.of(&record.job) != AxisValue::Unset;
+        def.key != list.key(Axis::MODEL) && bare.iter().all(is_set)
+    };
+    let shared: Vec<&AxisDef> = list.defs().filter(in_all).collect();
     let mut groups: Vec<(String, Vec<Contestant<'_>>)> = Vec::new();
     for record in bare.iter().filter(|record| record.status == RunStatus::Completed) {
         let Some(time) = Place::Run.estimate(record, MetricId::CommandTime) else { continue };
-        let shared = record.job.own.iter().filter(|(key, _)| in_all(key));
-        let settings: Vec<_> = shared.map(|(key, value)| format!("{key} = {value}")).collect();
-        let settings = settings.join(", ");
+        let value = |def: &&AxisDef| format!("{} = {}", def.key, def.of(&record.job));
+        let settings = shared.iter().map(value).collect::<Vec<_>>().join(", ");
         let found = groups.iter().position(|(group, _)| *group == settings);
         let at = found.unwrap_or_else(|| {
             groups.push((settings, Vec::new()));

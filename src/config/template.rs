@@ -1,7 +1,7 @@
 //! The command of a model, with the settings of a cell still to be filled in.
 
 use crate::document::problems::{Place, Problems};
-use crate::event::{AxisList, AxisValue, CommandSpec, Hooks, JobSpec, ReadFrom, axis};
+use crate::event::{AXES, AxisList, AxisValue, CommandSpec, Hooks, JobSpec, ReadFrom, axis};
 
 type Fact = (&'static str, fn(&JobSpec) -> String);
 
@@ -168,7 +168,14 @@ impl CommandModel {
             steps: self.steps,
             epochs: self.words.iter().flatten().any(is_epochs),
             bare: self.bare,
+            told: self.told(),
         }
+    }
+
+    /// The built-in axes that it is told where it is no cell of a grid file.
+    fn told(&self) -> Vec<String> {
+        let told = AXES.iter().filter(|def| self.bare && self.names(&def.key));
+        told.map(|def| def.key.clone().into_owned()).collect()
     }
 
     /// The words of the command and of each that is run around it.

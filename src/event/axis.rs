@@ -192,12 +192,12 @@ impl AxisDef {
         matches!(self.key, Cow::Owned(_))
     }
 
-    /// Its value in a job; of a command that is no cell of a grid file only its name and the axes of the user's own, of a recorded
-    /// table what that says.
+    /// Its value in a job; of a command that is no cell of a grid file only its name, the axes of the user's own and what it was
+    /// told, of a recorded table what that says.
     pub fn of(&self, job: &JobSpec) -> AxisValue {
         let table = job.work.recorded();
         let untold = table.is_some_and(|table| table.axes.iter().all(|axis| *axis != *self.key));
-        let unset = job.work.is_unset() && !self.is_own();
+        let unset = job.work.is_unset() && !self.is_own() && !job.work.tells(&self.key);
         if (unset || untold) && self.key != AXES[Axis::MODEL.0].key {
             return AxisValue::Unset;
         }

@@ -12,9 +12,13 @@ pub struct CommandSpec {
     /// Whether it was told how many epochs to train: else nobody knows how long it goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub epochs: bool,
-    /// Whether it is no cell of a grid file: it was told nothing but the axes of the user's own, so the job holds no other settings.
+    /// Whether it is no cell of a grid file: it was told nothing but the axes of the user's own and those of `told`, so the job
+    /// holds no other settings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bare: bool,
+    /// The built-in axes that it was told all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
     /// What is run around it.
     #[serde(default, skip_serializing_if = "Hooks::is_empty")]
     pub hooks: Hooks<String>,

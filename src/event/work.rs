@@ -55,8 +55,13 @@ impl Work {
         self.command().is_some_and(|command| !command.steps)
     }
 
-    /// Whether nobody has set anything but axes of the user's own: the job's other settings are mere defaults, which are those of no
-    /// run.
+    /// Whether it is a command that is no cell of a grid file and was told this built-in axis all the same.
+    pub fn tells(&self, key: &str) -> bool {
+        self.command().is_some_and(|command| command.told.iter().any(|told| told == key))
+    }
+
+    /// Whether nobody has set anything but axes of the user's own and those that it [`tells`](Self::tells): the job's other settings
+    /// are mere defaults, which are those of no run.
     pub fn is_unset(&self) -> bool {
         self.command().is_some_and(|command| command.bare)
     }

@@ -273,6 +273,7 @@ mod tests {
             steps: false,
             epochs: false,
             bare: false,
+            told: Vec::new(),
             ..CommandSpec::default()
         };
         record.job.work = Work::Command { spec };

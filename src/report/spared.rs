@@ -78,6 +78,7 @@ mod tests {
             steps: true,
             epochs: false,
             bare: false,
+            told: Vec::new(),
             ..CommandSpec::default()
         };
         command.job.work = Work::Command { spec };

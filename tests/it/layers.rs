@@ -226,7 +226,7 @@ fn profiles_that_nobody_has_asked_for_are_checked_whole() {
         (
             "[profile.ci]\ngrid.depth = { from = 3, to = 2, steps = 2 }",
             &[],
-            "grid.toml:2:32",
+            "grid.toml:2:31",
             "from 3 to 2 is empty",
         ),
         (

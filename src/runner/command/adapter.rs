@@ -394,6 +394,7 @@ mod tests {
                 steps: true,
                 epochs: false,
                 bare: false,
+                told: Vec::new(),
                 ..CommandSpec::default()
             },
         };
