@@ -11,6 +11,7 @@ use super::page::{Parts, page};
 use super::shadow::Shadow;
 use super::summary::{Asked, summaries};
 use crate::event::{Objective, RunRecord};
+use crate::report::closing::Closing;
 use crate::report::csv::{metrics_csv, report_csv, summary_csv};
 use crate::report::effects::EffectsReport;
 use crate::report::fastest::Fastest;
@@ -59,6 +60,17 @@ impl Derived {
         };
         let page = page(results, manifest.as_ref(), records, parts)?;
         Ok(Self { summary, front, fastest: fastest(records), effects, found, machines, page })
+    }
+
+    /// What a closing line says of them.
+    pub fn closing(&self) -> Closing<'_> {
+        Closing {
+            fastest: &self.fastest,
+            front: self.front.as_ref(),
+            found: self.found.as_ref(),
+            machines: &self.machines,
+            ..Closing::default()
+        }
     }
 
     /// Writes the files that speak of all runs together; a shadow of earlier runs does not outlive them.

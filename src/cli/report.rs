@@ -84,12 +84,8 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         closing: Closing {
             planned: Some(records.len() + stored.missing.len()),
             folder: written.then_some(&shown),
-            fastest: &derived.fastest,
-            front: derived.front.as_ref(),
             effects,
-            found: derived.found.as_ref(),
-            machines: &derived.machines,
-            ..Closing::default()
+            ..derived.closing()
         },
     };
     document.print(args.format)?;

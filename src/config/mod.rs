@@ -236,7 +236,7 @@ fn planned(
     let mut settings = schema::settings(root, context, problems);
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
     header::settle_repeats(&mut settings, request.full, problems);
-    search::check(&settings, root, problems);
+    search::check(&settings.search, &settings.objectives, settings.budget_s, root, problems);
     settings.files = declared::files(root, axes, problems);
     settings.declared = declared;
     let of_search = settings.search.budget.map(|(budget_s, _)| budget_s);

@@ -1,7 +1,6 @@
 //! `[search]`: some cells instead of all, chosen by what is known of those that were measured.
 
-use super::objectives;
-use super::settings::Settings;
+use super::objectives::{self, Aimed};
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::Table;
 use crate::search::{Method, SearchPolicy};
@@ -62,9 +61,14 @@ impl SearchAsked {
 }
 
 /// Reports a search that does not know what to look for, or has two budgets.
-pub(super) fn check(settings: &Settings, root: &Table, problems: &mut Problems) {
-    let (asked, aimed) = (&settings.search, &settings.objectives);
-    if let Some((_, place)) = asked.budget.filter(|_| settings.budget_s.is_some()) {
+pub(super) fn check(
+    asked: &SearchAsked,
+    aimed: &[Aimed],
+    budget_s: Option<f64>,
+    root: &Table,
+    problems: &mut Problems,
+) {
+    if let Some((_, place)) = asked.budget.filter(|_| budget_s.is_some()) {
         let message = "[search] budget and [run] budget are both the time of the whole grid";
         problems.error_with(place, message, "drop one");
     }

@@ -83,11 +83,7 @@ impl Executed {
             elapsed_s: Some(elapsed_s),
             folder: Some(folder),
             cut: self.cut,
-            fastest: &derived.fastest,
-            front: derived.front.as_ref(),
-            effects: None,
-            found: derived.found.as_ref(),
-            machines: &derived.machines,
+            ..derived.closing()
         }
     }
 }

@@ -217,7 +217,8 @@ fn space(cells: &[&PlannedRun]) -> Space {
     for def in list.defs() {
         let values: Vec<AxisValue> = cells.iter().map(|run| def.of(&run.job)).collect();
         let (scale, levels) = levels_of(&values);
-        if scale.levels() > 1 || levels.contains(&UNSET) {
+        let differs = levels.iter().any(|level| *level != levels[0]);
+        if differs {
             axes.push(scale);
             columns.push(levels);
         }
