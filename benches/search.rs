@@ -10,7 +10,7 @@
 //!   the medians and the best.
 //!
 //! `SEEDS` (10), `EVALS` (64) and `METHODS` (random, halving, bayes) may be given. `ask` times one step over 60,000 cells;
-//! `effects` asks whether the intervals of effects hold.
+//! `effects` asks whether the intervals of effects hold (`OFFSET`: other seeds).
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,

@@ -203,7 +203,9 @@ pub(super) fn grids() {
         ("2% of a visit, 5% of a level in a round, 3 rounds", noise(0.02, 0.0, 0.05), 3),
     ] {
         for (what, with_effects) in [("equal cells", false), ("effects", true)] {
-            let all = common::parallel(count, |seed| grid(noise, rounds, with_effects, seed + 1));
+            let all = common::parallel(count, |seed| {
+                grid(noise, rounds, with_effects, seed + 1 + common::number("OFFSET", 0))
+            });
             told(all, &format!("grids, {what}, {name}"));
         }
     }
@@ -261,7 +263,9 @@ pub(super) fn searches() {
     let count = common::number("SIMULATED", 200);
     for (noise, visits) in [(0.02, 40), (0.1, 40), (0.05, 20)] {
         for (what, with_effects) in [("equal cells", false), ("effects", true)] {
-            let all = common::parallel(count, |seed| search(noise, visits, with_effects, seed));
+            let all = common::parallel(count, |seed| {
+                search(noise, visits, with_effects, seed + common::number("OFFSET", 0))
+            });
             told(
                 all,
                 &format!("searches, {what}, noise of {:.0}%, {visits} visits", noise * 100.0),
