@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Fault, error_text};
+use super::{Fault, error_text, launch};
 use crate::config::plan::PlannedRun;
-use crate::config::{DatasetCatalogue, DatasetFacts};
-use crate::dataset::{DataError, DataSet, Listed, Roots, find, list, names};
+use crate::config::{DatasetCatalogue, DatasetFacts, ScriptFacts};
+use crate::dataset::{DataError, DataSet, Listed, Roots, find, list, names, sha256};
 use crate::event::Work;
 use crate::store::DataRows;
 
@@ -35,6 +35,7 @@ impl DatasetCatalogue for Catalogue {
             name: data.manifest().name.clone(),
             dir: data.folder().to_owned(),
             train_rows: data.manifest().train_rows,
+            shape: data.manifest().shape,
             guessed: data.manifest().guessed.clone(),
         })
     }
@@ -42,12 +43,25 @@ impl DatasetCatalogue for Catalogue {
     fn names(&self) -> Vec<String> {
         names(&self.roots)
     }
+
+    fn script(&self, path: &Path) -> Result<ScriptFacts, String> {
+        if path.is_dir() {
+            return Err("it is a folder".to_owned());
+        }
+        let sha256 = sha256(path).map_err(|error| error_text(&error))?;
+        Ok(ScriptFacts { sha256, holds: launch::script_holds(path)? })
+    }
+}
+
+/// Whether the native worker reads a data set for a run.
+fn is_read(run: &PlannedRun) -> bool {
+    run.job.work == Work::Native && run.job.random.is_none()
 }
 
 /// Every file of the data sets of these runs is what its manifest says, to the last row of the test part: a run would notice
 /// only after it has trained.
 pub fn check(runs: &[PlannedRun]) -> Result<(), Fault> {
-    let native = runs.iter().filter(|run| run.job.work == Work::Native);
+    let native = runs.iter().filter(|run| is_read(run));
     let folders: BTreeSet<_> = native.map(|run| &run.job.dataset_dir).collect();
     for folder in folders {
         let verified = DataSet::open(folder).and_then(|set| {
@@ -63,7 +77,7 @@ pub fn check(runs: &[PlannedRun]) -> Result<(), Fault> {
 pub(super) fn rows(runs: &[PlannedRun]) -> BTreeMap<String, DataRows> {
     let mut found = BTreeMap::new();
     for run in runs {
-        if run.job.work != Work::Native || found.contains_key(&run.job.dataset) {
+        if !is_read(run) || found.contains_key(&run.job.dataset) {
             continue;
         }
         // One that cannot be read has been reported before.

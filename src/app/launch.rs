@@ -6,8 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde::de::DeserializeOwned;
+
 use crate::config::plan::{PlannedRun, WorkerProgram, WorkerSettings};
-use crate::event::CommandSpec;
+use crate::event::{CommandSpec, JobSpec, ScriptGives, ScriptHolds};
 use crate::runner::{Launch, Streams};
 use crate::sampler::Capacity;
 
@@ -130,6 +132,37 @@ pub(super) fn check_device(path: &Path, device: &str) -> Result<(), LaunchError>
             Err(LaunchError::Device { device: device.to_owned(), why })
         }
         Err(other) => Err(other),
+    }
+}
+
+/// What the native worker finds in a TorchScript file, or why it cannot be loaded; nothing where there is no worker to ask.
+pub(super) fn script_holds(file: &Path) -> Result<Option<ScriptHolds>, String> {
+    let Ok(worker) = native_worker() else { return Ok(None) };
+    let Some(name) = file.to_str() else {
+        return Err("its path is no Unicode".to_owned());
+    };
+    // A worker that does not even start is told of when it is to work.
+    if worker_version(&worker).is_err() {
+        return Ok(None);
+    }
+    answer(ask(&worker, &["--script", name])).map(Some)
+}
+
+/// What the native worker finds when it applies the TorchScript file of this job as the job would; or what is wrong.
+pub(super) fn check_script(worker: &Path, job: &JobSpec) -> Result<ScriptGives, String> {
+    let job = serde_json::to_string(job).map_err(|error| error.to_string())?;
+    answer(ask(worker, &["--check-script", &job]))
+}
+
+/// What a worker says that it has found, or why it has not; one that crashed says nothing.
+fn answer<T: DeserializeOwned>(said: Result<String, LaunchError>) -> Result<T, String> {
+    match said {
+        Ok(text) => serde_json::from_str::<Result<T, String>>(&text)
+            .unwrap_or_else(|_| Err("the worker that was to try it gives no answer".to_owned())),
+        Err(LaunchError::Broken { why, .. }) => {
+            Err(format!("the worker that tried it ended without an answer ({why})"))
+        }
+        Err(other) => Err(other.to_string()),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::random;
 use super::read::{self, Read};
 use super::world::World;
 use crate::dataset::DataError;
 use crate::document::problems::{Place, Problem};
 use crate::document::suggest;
 use crate::document::tree::{Node, Value};
-use crate::event::{Axis, AxisDef, AxisKind, AxisValue, MODELS, OwnKind};
+use crate::event::{Axis, AxisDef, AxisKind, AxisValue, MODELS, OwnKind, RandomData};
 
 /// The longest name of a model or a data set, in bytes: with the longest tag of every other axis (122 bytes in all) two of
 /// them still fit into a file name, which has at most 255.
@@ -18,13 +19,17 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_TEXT: usize = 4096;
 
 /// A data set as the plan needs it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Dataset {
     pub(super) dir: PathBuf,
     /// Rows to train on, validation included; absent where a foreign worker has its own.
     pub(super) train_rows: Option<u64>,
+    /// Channels, height and width of a sample, where it is known.
+    pub(super) shape: Option<[u32; 3]>,
     /// What was found in its files since its manifest does not say it.
     pub(super) guessed: Vec<String>,
+    /// What is drawn in the place of files.
+    pub(super) random: Option<RandomData>,
 }
 
 /// A value of an axis with its names.
@@ -135,9 +140,11 @@ fn own(key: &str, kind: OwnKind, node: &Node) -> Read<AxisValue> {
 
 fn model(node: &Node, world: &World<'_>) -> Read<String> {
     let name = read::text("model", node, "the name of a model in quotes")?;
-    if !world.foreign && !world.is_command(name) && !MODELS.iter().any(|model| model.name == name) {
+    let of_user = || world.commands.iter().chain(&world.scripts).map(String::as_str);
+    let is_native = MODELS.iter().any(|model| model.name == name);
+    if !world.foreign && !is_native && of_user().all(|model| model != name) {
         let native = MODELS.iter().map(|model| model.name);
-        let commands = world.commands.iter().map(String::as_str);
+        let commands = of_user();
         let names: Vec<&str> = native.chain(commands).collect();
         let problem = Problem::new(node.place, format!("unknown model {}", node.value.shown()));
         return Err(problem.hint(suggest::hint(name, &names, "the models are")));
@@ -154,14 +161,17 @@ fn of_length(key: &str, name: &str, node: &Node) -> Read<String> {
 
 /// The name of a data set, and where it is.
 fn dataset(node: &Node, world: &World<'_>) -> Read<(String, Dataset)> {
+    if let Value::Table(table) = &node.value {
+        let random = random::read(table, node)?;
+        let (train_rows, shape) = (Some(random.samples), Some(random.shape));
+        let data = Dataset { train_rows, shape, random: Some(random), ..Dataset::default() };
+        return Ok((of_length("dataset", &random.name(), node)?, data));
+    }
     let written = read::text("dataset", node, "the name or the folder of a data set in quotes")?;
     let is_path = written.contains('/') || written.starts_with('.');
     let known = world.dataset_names.iter().any(|name| name == written);
     let foreign = |name: &str, dir: PathBuf| {
-        Ok((
-            of_length("dataset", name, node)?,
-            Dataset { dir, train_rows: None, guessed: Vec::new() },
-        ))
+        Ok((of_length("dataset", name, node)?, Dataset { dir, ..Dataset::default() }))
     };
     let folder = world.bases.of(node).join(written);
     if (world.foreign || !world.commands.is_empty()) && !known && !is_path {
@@ -178,7 +188,8 @@ fn dataset(node: &Node, world: &World<'_>) -> Read<(String, Dataset)> {
             let name = of_length("dataset", &facts.name, node)?;
             let dir = std::path::absolute(&facts.dir).unwrap_or(facts.dir);
             let train_rows = (!world.foreign).then_some(facts.train_rows);
-            Ok((name, Dataset { dir, train_rows, guessed: facts.guessed }))
+            let shape = train_rows.and(Some(facts.shape));
+            Ok((name, Dataset { dir, train_rows, shape, guessed: facts.guessed, random: None }))
         }
         Err(_) if world.foreign => {
             let name = folder.file_name().map(std::ffi::OsStr::to_string_lossy);

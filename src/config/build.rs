@@ -11,6 +11,7 @@ use super::objectives;
 use super::plan::{Plan, PlannedRun};
 use super::recorded::{self, RecordedModel};
 use super::resolve::{Resolved, Resolver};
+use super::scripts::{self, ScriptModel};
 use super::settings::Settings;
 use super::template::CommandModel;
 use super::values::Values;
@@ -86,6 +87,7 @@ pub(super) struct Builder<'a> {
     pub(super) resolver: &'a Resolver<'a>,
     pub(super) commands: &'a [Rc<CommandModel>],
     pub(super) recorded: &'a [RecordedModel],
+    pub(super) scripts: &'a [ScriptModel],
     pub(super) max_cells: u64,
 }
 
@@ -168,13 +170,21 @@ impl<'a> Builder<'a> {
         let values = Values { cell, axes: self.axes, settings };
         let name = self.axes.cell_name(cell)?;
         let mut job = values.job();
-        job.dataset_dir.clone_from(&values.dataset()?.dir);
+        let data = values.dataset()?;
+        job.dataset_dir.clone_from(&data.dir);
+        if data.random.is_some() {
+            // Nothing is learned from them, so that there is nothing to validate.
+            (job.random, job.train.validation_share) = (data.random, 0.0);
+        }
         job.seed = self.settings.seed.0;
         job.work = self.settings.work();
         job.metrics.clone_from(&self.settings.declared);
         let command = models::find(self.commands, &job.model.name);
         job.serve = job.serve.filter(|_| command.is_none());
         let command = command.map(Rc::clone);
+        if let Some(script) = scripts::find(self.scripts, &job.model.name) {
+            script.put(&mut job);
+        }
         // Its words may name the run: `visit` fills them in.
         let files = Rc::clone(&self.settings.files);
         let run = PlannedRun { command, files, ..settings.planned(name, job) };

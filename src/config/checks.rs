@@ -8,12 +8,14 @@ use super::axes::{Axes, Cell};
 use super::axis::Choice;
 use super::recorded::{self, RecordedModel};
 use super::resolve::Resolver;
+use super::scripts::{self, ScriptModel};
 use super::template::{CommandModel, Part, Placeholder, Word};
 use super::values::Values;
 use super::world::World;
-use crate::document::problems::{Problems, shown};
+use crate::document::problems::{Problem, Problems, shown};
 use crate::document::suggest;
 use crate::event::{Axis, AxisValue, ENV, MODELS, is_plain};
+use crate::metric::{MetricDef, MetricName};
 use crate::units::Share;
 
 /// Reports every batch that is larger than what its data set has to train on.
@@ -33,12 +35,12 @@ pub(super) fn batches(
             continue;
         };
         let (train, name) = (&values.settings.train, values.label(Axis::DATASET));
-        let held_out = train.validation_rows(rows);
+        let held_out = if dataset.random.is_some() { 0 } else { train.validation_rows(rows) };
         let left = rows.saturating_sub(held_out);
         if train.epochs == 0 || u64::from(size) <= left || !told.insert((name, size)) {
             continue;
         }
-        let share = Share(train.validation_share);
+        let share = Share(if held_out > 0 { train.validation_share } else { 0.0 });
         let of_data = axes.choice(Axis::DATASET, values.cell).and_then(|choice| choice.place);
         problems.error_with(
             batch.place.or(of_data).unwrap_or_default(),
@@ -259,4 +261,98 @@ pub(super) fn threads(
             );
         }
     }
+}
+
+/// Warns of limits and objectives on how good a model is, in cells whose data are random.
+pub(super) fn random_data(
+    cells: &[Cell],
+    axes: &Axes,
+    resolver: &Resolver<'_>,
+    objectives: &[MetricName],
+    problems: &mut Problems,
+) {
+    let mut told = HashSet::new();
+    for values in resolver.values(cells, axes) {
+        let Some(choice) = values.choice(Axis::DATASET) else { continue };
+        if choice.dataset.as_ref().is_none_or(|data| data.random.is_none()) {
+            continue;
+        }
+        let limited = values.settings.stop.constraints.iter().map(|limit| &limit.metric);
+        for metric in limited.chain(objectives) {
+            let of_model = metric.def().is_some_and(MetricDef::is_of_model);
+            if of_model && told.insert((metric.as_str().to_owned(), choice.label.clone())) {
+                let data = &choice.label;
+                let what =
+                    format!("{metric} has no figure on {data}: random data say nothing of a model");
+                problems.warn(choice.place.unwrap_or_default(), what);
+            }
+        }
+    }
+}
+
+/// Reports cells of such models that cannot be: with layers that a file does not choose, with samples of another size than it
+/// takes, or with nothing to do. Says of which nothing is trained.
+pub(super) fn scripts(
+    models: &[ScriptModel],
+    cells: &[Cell],
+    axes: &Axes,
+    resolver: &Resolver<'_>,
+    problems: &mut Problems,
+) {
+    let mut told: Vec<(&str, String)> = Vec::new();
+    for values in resolver.values(cells, axes) {
+        let Some(model) = scripts::find(models, values.label(Axis::MODEL)) else { continue };
+        for (what, problem) in mistakes(model, &values) {
+            if !told.contains(&(&model.name, what.clone())) {
+                told.push((&model.name, what));
+                problems.push(problem);
+            }
+        }
+        let trains = values.settings.train.epochs > 0;
+        let what = "fixed".to_owned();
+        if model.is_fixed() && trains && !told.contains(&(&model.name, what.clone())) {
+            told.push((&model.name, what));
+            let message = format!(
+                "the model {} has no parameters that require gradients: it is served, and not trained",
+                model.name
+            );
+            problems.warn(model.place, message);
+        }
+    }
+}
+
+/// What is wrong in a cell of such a model, each with what tells it from the others.
+fn mistakes(model: &ScriptModel, values: &Values<'_>) -> Vec<(String, Problem)> {
+    let mut found = Vec::new();
+    for axis in [Axis::DEPTH, Axis::WIDTH] {
+        let key = values.axes.list.key(axis);
+        let given = values.count(axis).and(values.choice(axis)).and_then(|c| c.place);
+        if let Some(place) = given {
+            let message = format!("the model {} is a file, and has no `{key}`", model.name);
+            let problem = Problem::new(place, message);
+            found.push((key.to_owned(), problem.hint("leave it out, or [[exclude]] the cell")));
+        }
+    }
+    let shape = values.dataset().and_then(|data| data.shape);
+    if let (Some(input), Some(place), Some(shape)) = (&model.spec.input, model.input_place, shape) {
+        let count = |sides: &[u32]| sides.iter().map(|side| u64::from(*side)).product::<u64>();
+        let (wanted, there) = (count(input), count(&shape));
+        if wanted != there {
+            let data = values.label(Axis::DATASET);
+            let shape = shape.map(|side| side.to_string()).join(" x ");
+            let message =
+                format!("`input` has {wanted} values, and a sample of {data} {there} ({shape})");
+            let hint = "the values of a sample can be put into another shape, and none be added";
+            found.push((data.to_owned(), Problem::new(place, message).hint(hint)));
+        }
+    }
+    if model.is_fixed() && values.settings.serve.is_none() {
+        let message = format!(
+            "there is nothing to do with the model {}: it has no parameters that require gradients, and [serve] enabled = false",
+            model.name
+        );
+        let problem = Problem::new(model.place, message);
+        found.push(("nothing".to_owned(), problem.hint("serve it, or [[exclude]] the cell")));
+    }
+    found
 }

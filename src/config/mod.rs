@@ -29,6 +29,7 @@ mod objectives;
 mod own;
 pub mod plan;
 mod profiles;
+mod random;
 mod range;
 mod read;
 mod recorded;
@@ -36,6 +37,7 @@ pub mod reference;
 mod resolve;
 pub mod rule;
 mod schema;
+mod scripts;
 mod search;
 mod select;
 mod serving;
@@ -52,7 +54,7 @@ mod world;
 pub use crate::document::{ConfigError, Diagnostic, Excerpt};
 pub use command::{CommandRequest, command};
 pub use metrics::named as metrics_named;
-pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request};
+pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request, ScriptFacts};
 
 use crate::document::problems::{Place, Problems};
 use std::collections::HashSet;
@@ -64,6 +66,7 @@ use layers::Document;
 use plan::{Plan, WorkerProgram};
 use recorded::RecordedModel;
 use resolve::Resolver;
+use settings::Settings;
 use template::CommandModel;
 use world::{Bases, World};
 
@@ -222,6 +225,28 @@ struct Told<'a> {
     swept: &'a [String],
 }
 
+impl Told<'_> {
+    /// What the values of its axes are checked against.
+    fn world<'a>(&'a self, settings: &Settings, request: &'a Request<'_>) -> World<'a> {
+        let machine = &request.machine;
+        World {
+            foreign: settings.worker.program != WorkerProgram::Native,
+            commands: models::names(self.commands, self.root),
+            scripts: scripts::names(self.root),
+            catalogue: request.catalogue,
+            dataset_names: request.catalogue.names(),
+            cores: settings
+                .limits
+                .resolve(&machine.limits, &mut Problems::default())
+                .threads(machine.cores()),
+            bases: self.bases,
+            axes: self.axes,
+            narrowed: set::touches(request.set, "grid"),
+            max_cells: request.max_cells,
+        }
+    }
+}
+
 /// The plan of it.
 fn planned(
     told: &Told<'_>,
@@ -241,21 +266,10 @@ fn planned(
     settings.declared = declared;
     let of_search = settings.search.budget.map(|(budget_s, _)| budget_s);
     settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s).or(of_search);
-    let machine = &request.machine;
-    let world = World {
-        foreign: settings.worker.program != WorkerProgram::Native,
-        commands: models::names(commands, root),
-        catalogue: request.catalogue,
-        dataset_names: request.catalogue.names(),
-        cores: settings
-            .limits
-            .resolve(&machine.limits, &mut Problems::default())
-            .threads(machine.cores()),
-        bases,
-        axes,
-        narrowed: set::touches(request.set, "grid"),
-        max_cells: request.max_cells,
-    };
+    let (machine, world) = (&request.machine, told.world(&settings, request));
+    let named = recorded::named(root);
+    let is_named = |name: &str| !world.foreign && named.contains(&name);
+    let scripts = scripts::read(root, &context, request.catalogue, is_named, problems);
     let mut resolver = Resolver::new(&settings, request.full, machine, context);
     let Some(mut axes) = Axes::read(root, &world, problems) else {
         return Err(problems.take_error());
@@ -273,12 +287,15 @@ fn planned(
     checks::batches(&cells, &axes, &resolver, problems);
     checks::threads(&cells, &axes, &resolver, problems);
     let all = if request.only.is_empty() { Vec::new() } else { names(&cells, &axes) };
+    let aimed: Vec<_> = settings.objectives.iter().map(|aimed| aimed.def.id.into()).collect();
+    checks::random_data(&cells, &axes, &resolver, &aimed, problems);
     // `--only` chooses among them, and only what is left need be a model.
     select::only(&mut cells, request.only, &axes, &world, problems);
     let figures = recorded::figures(recorded);
     declared::check(root, &settings.declared, commands, &figures, world.foreign, problems);
     if !world.foreign {
         checks::models(&cells, &axes, &resolver, problems);
+        checks::scripts(&scripts, &cells, &axes, &resolver, problems);
     }
     problems.check(Some(()))?;
 
@@ -288,6 +305,7 @@ fn planned(
         resolver: &resolver,
         commands,
         recorded,
+        scripts: &scripts,
         max_cells: request.max_cells,
     };
     // Where the command line has changed the axes, what the file says of values that are gone is no mistake.

@@ -9,6 +9,7 @@ use super::key::Kind::{Flag, Own};
 use super::key::{Context, KeyDef, Kind, put_table};
 use super::read::{self, Read};
 use super::recorded;
+use super::scripts;
 use super::template::{CommandModel, Part, Word};
 use crate::document::problems::Problems;
 use crate::document::tree::{Entry, Table, Value};
@@ -52,8 +53,8 @@ pub(super) fn read(
             problems.push(read::wrong(&name, expected, &entry.node));
             continue;
         };
-        // A table of figures is read elsewhere.
-        if inner.get("recorded").is_some() {
+        // A table of figures is read elsewhere, and so is a file.
+        if inner.get("recorded").is_some() || inner.get(scripts::KEY).is_some() {
             continue;
         }
         // One with a mistake is reported; its name is known all the same.
@@ -61,7 +62,7 @@ pub(super) fn read(
         put_table(KEYS, &mut model, inner, context, problems);
         if inner.get("command").is_none() {
             let message = format!("[models.{}] has no `command`", model.name);
-            let hint = "write the program and its arguments: command = [\"python\", \"train.py\"]; or recorded = \"table.csv\"";
+            let hint = "write the program and its arguments: command = [\"python\", \"train.py\"]; recorded = \"table.csv\" or torchscript = \"net.pt\"";
             problems.error_with(entry.key_place, message, hint);
         }
         found.push(Rc::new(model));

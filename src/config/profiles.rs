@@ -12,6 +12,7 @@ use super::layers::Profile;
 use super::models;
 use super::own;
 use super::schema;
+use super::scripts;
 use super::settings::Settings;
 use super::world::{Bases, Request, World};
 use crate::document::problems::Problems;
@@ -34,6 +35,7 @@ pub(super) fn check(
         let world = World {
             foreign: true,
             commands: Vec::new(),
+            scripts: Vec::new(),
             catalogue: request.catalogue,
             dataset_names: Vec::new(),
             cores: request.machine.cores(),
@@ -60,6 +62,7 @@ impl Checked<'_> {
     fn values(&self, said: &Table, problems: &mut Problems) {
         key::put_tree(KEYS, &mut Settings::default(), said, &self.context, problems);
         models::check_values(said, &self.context, problems);
+        scripts::check_values(said, &self.context, problems);
         own::check_values(said, &self.context, problems);
         declared::check_values(said, &self.context, problems);
         for table in own::grids(said) {

@@ -110,7 +110,7 @@ pub(super) fn figures(models: &[RecordedModel]) -> Vec<&str> {
 }
 
 /// The models that a grid names.
-fn named(root: &Tree) -> Vec<&str> {
+pub(super) fn named(root: &Tree) -> Vec<&str> {
     let includes = root.get("include").into_iter().flat_map(|entry| entry.node.items());
     let tables = root.table("grid").into_iter().chain(includes.filter_map(Node::table));
     let items = tables.filter_map(|table| table.get(MODEL)).flat_map(|entry| entry.node.items());

@@ -10,9 +10,11 @@ use super::keys::KEYS;
 use super::models;
 use super::own;
 use super::plan::Plan;
+use super::random;
 use super::range;
 use super::recorded;
 use super::schema::{Holds, TABLES, TableDef};
+use super::scripts;
 use super::settings::Settings;
 use super::world::MachineFacts;
 use crate::document::problems::Problems;
@@ -95,6 +97,7 @@ fn described() -> Vec<Described> {
     let mut all: Vec<Described> = describe(KEYS, &plan).collect();
     all.extend(describe(models::KEYS, &plan));
     all.extend(describe(recorded::KEYS, &plan));
+    all.extend(describe(scripts::KEYS, &plan));
     all.extend(describe(own::KEYS, &plan));
     all.extend(describe(declared::KEYS, &plan));
     all.extend(describe(gate::KEYS, &plan));
@@ -107,9 +110,10 @@ fn described() -> Vec<Described> {
 /// The values of an axis, in the terms of keys.
 fn kind(def: &AxisDef) -> Kind<()> {
     match def.kind {
-        AxisKind::Model | AxisKind::Dataset => {
+        AxisKind::Model => {
             Kind::Own("a name", r#"{ "type": "string", "minLength": 1 }"#, |(), _, _, _| Ok(()))
         }
+        AxisKind::Dataset => Kind::Own(random::OR_NAME, random::SCHEMA, |(), _, _, _| Ok(())),
         AxisKind::Device => Kind::Own(
             "cpu, cuda, cuda:N or mps",
             r#"{ "type": "string", "pattern": "^(cpu|mps|cuda(:[0-9]+)?)$" }"#,

@@ -12,6 +12,7 @@ use super::objectives;
 use super::own;
 use super::read;
 use super::recorded;
+use super::scripts;
 use super::settings::Settings;
 use super::worker;
 use crate::document::problems::{Problems, shown};
@@ -67,7 +68,7 @@ pub(super) static TABLES: [TableDef; 21] = {
             "what a run must keep; one that breaks it for certain ends at once",
         ),
         table("limits", CellKeys, "a device smaller than this one"),
-        table("models", GridKeys, "commands and recorded tables as models"),
+        table("models", GridKeys, "commands, TorchScript files and recorded tables as models"),
         table("objectives", GridKeys, "what cells are compared by"),
         table("gate", GridKeys, "by which rules results are compared with those of a baseline"),
         table("profile", GridKeys, "settings that --profile puts over those of the file"),
@@ -122,7 +123,9 @@ fn paths() -> impl Iterator<Item = &'static str> {
     let free = models::KEYS.iter().map(|key| key.path).chain(own::KEYS.iter().map(|key| key.path));
     let free = free.chain(declared::KEYS.iter().map(|key| key.path));
     let recorded = recorded::KEYS.iter().map(|key| key.path);
-    KEYS.iter().map(|key| key.path).chain(free).chain(recorded).chain(rules)
+    let scripts = scripts::KEYS.iter().map(|key| key.path);
+    let models = recorded.chain(scripts);
+    KEYS.iter().map(|key| key.path).chain(free).chain(models).chain(rules)
 }
 
 /// The names right below a table, each once; free ones are left out.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::dataset::DataError;
 use crate::document::problems::{GRID, Place, Problems};
 use crate::document::tree::Node;
-use crate::event::AxisList;
+use crate::event::{AxisList, ScriptHolds};
 use crate::sampler::LimitMeans;
 use crate::schedule::Repeats;
 use crate::units::Span;
@@ -43,17 +43,33 @@ pub struct DatasetFacts {
     pub dir: PathBuf,
     /// Rows to train on, those held out for validation included.
     pub train_rows: u64,
+    /// Channels, height and width of a sample.
+    pub shape: [u32; 3],
     /// What its manifest does not say and was found in its files.
     pub guessed: Vec<String>,
 }
 
-/// The data sets that a grid may name.
+/// A TorchScript file as a grid needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptFacts {
+    /// Its SHA-256, in hexadecimal digits.
+    pub sha256: String,
+    /// What is in it; absent where nobody here can tell.
+    pub holds: Option<ScriptHolds>,
+}
+
+/// The data sets and the files of models that a grid may name.
 pub trait DatasetCatalogue {
     /// The facts of one of [`Self::names`], or of the folder at this path, or why it cannot be used.
     fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, DataError>;
 
     /// The data sets that are known by name.
     fn names(&self) -> Vec<String>;
+
+    /// The facts of the TorchScript file at this path, or why it cannot be used.
+    fn script(&self, path: &Path) -> Result<ScriptFacts, String> {
+        Err(format!("nothing here reads {}", path.display()))
+    }
 }
 
 /// A grid file and what the command line says about it.
@@ -123,6 +139,8 @@ pub(super) struct World<'a> {
     pub(super) foreign: bool,
     /// Commands and recorded tables that are models, and have data of their own.
     pub(super) commands: Vec<String>,
+    /// TorchScript files that are models.
+    pub(super) scripts: Vec<String>,
     pub(super) catalogue: &'a dyn DatasetCatalogue,
     /// The catalogue's names, read once.
     pub(super) dataset_names: Vec<String>,

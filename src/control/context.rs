@@ -27,6 +27,8 @@ pub struct RunContext {
     pub usable_cores: f64,
     /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
     pub unsupported: BTreeMap<String, Reason>,
+    /// Whether the data are random: they say nothing of a model.
+    pub random_data: bool,
     /// The metrics of the user's own.
     pub metrics: Vec<MetricId>,
     /// The accelerators that the run works on, before the worker says hello.
@@ -69,6 +71,7 @@ impl RunContext {
             epochs: job.train.epochs,
             usable_cores,
             unsupported,
+            random_data: job.random.is_some(),
             metrics: job.own_metrics().collect(),
             devices,
             device: job.device.clone(),

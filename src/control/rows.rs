@@ -200,6 +200,9 @@ impl Run {
     }
 
     fn model(&self, of: ModelFigure, ended: Option<&StopRecord>) -> Figure {
+        if self.context.random_data {
+            return Figure::missing(Note::RandomData);
+        }
         let finished = self.totals.finished.as_ref();
         let value = self.training.says(of, finished);
         let told = finished.filter(|_| of == ModelFigure::TestAccuracy);

@@ -42,15 +42,7 @@ pub(super) fn verify(dataset: &str, path: &Path, entry: &FileEntry) -> Result<()
     let Some(expected) = &entry.sha256 else {
         return Ok(());
     };
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => hash.update(&buffer[..read]),
-        }
-    }
-    let found = hex(&hash.finalize());
+    let found = digest(&mut file)?;
     if found == *expected {
         return Ok(());
     }
@@ -60,6 +52,22 @@ pub(super) fn verify(dataset: &str, path: &Path, entry: &FileEntry) -> Result<()
         expected: expected.clone(),
         found,
     })
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    digest(&mut fs_err::File::open(path)?)
+}
+
+fn digest(file: &mut impl Read) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            read => hash.update(&buffer[..read]),
+        }
+    }
 }
 
 /// Lower-case hexadecimal digits.

@@ -231,7 +231,7 @@ impl Open<'_> {
         let parts = match &self.written.files {
             Files::Whole { all, .. } => vec![(all, None)],
             Files::Parts { train, test } => vec![(train, Some(false)), (test, Some(true))],
-            Files::Idx { .. } => Vec::new(),
+            Files::Idx { .. } | Files::Random { .. } => Vec::new(),
         };
         let split = match self.written.files {
             Files::Whole { split, .. } => split,

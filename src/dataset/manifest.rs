@@ -127,6 +127,11 @@ pub enum Files {
         /// The test part.
         test: FileEntry,
     },
+    /// None: its samples are drawn by this seed.
+    Random {
+        /// The seed.
+        seed: u64,
+    },
     /// Two IDX files, images and labels, for each part.
     Idx {
         /// The training part.
@@ -140,6 +145,7 @@ impl Files {
     /// All of them.
     pub fn entries(&self) -> Vec<&FileEntry> {
         match self {
+            Self::Random { .. } => Vec::new(),
             Self::Whole { all, .. } => vec![all],
             Self::Parts { train, test } => vec![train, test],
             Self::Idx { train, test } => vec![&train.0, &train.1, &test.0, &test.1],
@@ -157,6 +163,27 @@ pub struct FileEntry {
 }
 
 impl Manifest {
+    /// Of random samples: so many to train on, and one to test on, which nobody should.
+    pub(super) fn random(shape: [u32; 3], classes: u32, samples: u64, seed: u64) -> Self {
+        Self {
+            name: "random".to_owned(),
+            about: "random samples".to_owned(),
+            licence: String::new(),
+            source: String::new(),
+            shape,
+            classes,
+            class_names: Vec::new(),
+            layout: Layout::Chw,
+            train_rows: samples,
+            test_rows: 1,
+            files: Files::Random { seed },
+            guessed: Vec::new(),
+            columns: Columns::default(),
+            scaling: Scaling::Range(0.0, 1.0),
+            labels: Labels::Numbers,
+        }
+    }
+
     /// Values of one sample: C * H * W.
     pub fn values(&self) -> usize {
         self.shape.iter().map(|side| *side as usize).product()

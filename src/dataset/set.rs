@@ -7,7 +7,7 @@ use super::copies::Copies;
 use super::error::DataError;
 use super::manifest::{FileEntry, Files, Manifest};
 use super::part::{Block, PartFile};
-use super::{csv, file, idx};
+use super::{csv, file, idx, random};
 
 /// The manifest's name in a data set's folder.
 pub const MANIFEST: &str = "dataset.toml";
@@ -72,6 +72,12 @@ impl DataSet {
         let manifest = Manifest::parse(&text, &file)?;
         let folder = fs_err::canonicalize(folder)?;
         Ok(Self { folder, manifest, copies: None })
+    }
+
+    /// Random samples in the place of files.
+    pub fn random(shape: [u32; 3], classes: u32, samples: u64, seed: u64) -> Self {
+        let manifest = Manifest::random(shape, classes, samples, seed);
+        Self { folder: PathBuf::new(), manifest, copies: None }
     }
 
     /// The same, read from copies where these are kept. Who uses them must have called [`Self::verify`].
@@ -159,6 +165,11 @@ impl DataSet {
             done
         };
         match &self.manifest.files {
+            Files::Random { seed } => {
+                let manifest = &self.manifest;
+                let rows = if P::IS_TEST { manifest.test_rows } else { manifest.train_rows };
+                random::read(manifest, rows, seed.wrapping_add(u64::from(P::IS_TEST)), &mut emit)
+            }
             Files::Whole { all, split } => {
                 let wanted = |row| split.is_test(row) == P::IS_TEST;
                 self.read_csv::<P, E>(all, wanted, &mut emit)

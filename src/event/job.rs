@@ -24,8 +24,11 @@ pub struct JobSpec {
     pub model: ModelSpec,
     /// The data set's name, for messages.
     pub dataset: String,
-    /// The data set's folder (absolute), which holds its `dataset.toml`.
+    /// The data set's folder (absolute), which holds its `dataset.toml`; empty where the data are random.
     pub dataset_dir: PathBuf,
+    /// What is drawn in the place of a data set, where speed alone is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub random: Option<RandomData>,
     /// Seeds the weights, the validation split and the order of the samples.
     pub seed: u64,
     /// Compute threads; at least 1, already resolved.
@@ -77,6 +80,26 @@ impl JobSpec {
     }
 }
 
+/// Random samples in the place of a data set, drawn by the run's seed: nothing is held out of them, and no model is judged by them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RandomData {
+    /// Channels, height and width of a sample.
+    pub shape: [u32; 3],
+    /// Number of classes.
+    pub classes: u32,
+    /// How many there are to train on.
+    pub samples: u64,
+}
+
+impl RandomData {
+    /// What tells it from others, as the name of a data set.
+    pub fn name(&self) -> String {
+        let [channels, height, width] = self.shape;
+        let (classes, samples) = (self.classes, self.samples);
+        format!("random-{channels}x{height}x{width}-c{classes}-n{samples}")
+    }
+}
+
 /// A model by name, with the knobs that some models have.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSpec {
@@ -86,6 +109,21 @@ pub struct ModelSpec {
     pub depth: Option<u32>,
     /// Width of the layers (units or channels); the model's own default when absent.
     pub width: Option<u32>,
+    /// The file that it is, where it is none of perftune's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<ScriptSpec>,
+}
+
+/// A TorchScript file as a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptSpec {
+    /// Where it lies (absolute).
+    pub path: PathBuf,
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub sha256: String,
+    /// The shape of a sample as the model takes it; absent: as the data set has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Vec<u32>>,
 }
 
 /// How the C allocator treats freed memory.

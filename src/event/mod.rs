@@ -40,12 +40,12 @@ pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference};
 pub use job::{
-    Allocator, JobSpec, MaxRate, ModelSpec, OmpWait, Optimizer, Pattern, Precision, ServeSpec,
-    TrainSpec,
+    Allocator, JobSpec, MaxRate, ModelSpec, OmpWait, Optimizer, Pattern, Precision, RandomData,
+    ScriptSpec, ServeSpec, TrainSpec,
 };
 pub use lack::{DeviceLack, EnergyLack, PeakGrowth};
 pub use limits::{Limits, MemoryGuard, cpu_list};
-pub use model::{MODELS, ModelInfo};
+pub use model::{MODELS, ModelInfo, ScriptGives, ScriptHolds};
 pub use note::{LeftOut, Note, Why};
 pub use objective::Objective;
 pub use own::{AxisValue, ENV, MOST_OWN, OwnAxes};

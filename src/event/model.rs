@@ -5,6 +5,8 @@
 
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Serialize};
+
 /// The largest width of any model: more is a typing error.
 const MAX_WIDTH: u32 = 16_384;
 
@@ -45,6 +47,22 @@ impl ModelInfo {
         }
         Ok((depth, width))
     }
+}
+
+/// What the native worker finds in a TorchScript file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptHolds {
+    /// Its parameters.
+    pub parameters: u64,
+    /// Those of them that require gradients: without any it is served only.
+    pub trainable: u64,
+}
+
+/// What the native worker finds when it applies such a model to samples of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptGives {
+    /// How many results it gives; the first is taken.
+    pub results: u32,
 }
 
 /// Calls `$callback!` with a line for every native model: its name, what it is, its default depth, the depths that it can have,

@@ -86,6 +86,8 @@ pub enum Note {
     NotReportedByCommand,
     /// The run does not train.
     NoTraining,
+    /// The data are random: they say nothing of a model.
+    RandomData,
     /// No epoch was completed.
     NoEpoch,
     /// No epoch was validated.

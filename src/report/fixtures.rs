@@ -51,7 +51,7 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
     JobSpec {
         protocol: 1,
         run: format!("{model}-{dataset}"),
-        model: ModelSpec { name: model.to_owned(), depth: None, width: None },
+        model: ModelSpec { name: model.to_owned(), ..ModelSpec::default() },
         dataset: dataset.to_owned(),
         dataset_dir: format!("/data/{dataset}").into(),
         seed: 1,

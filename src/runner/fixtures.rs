@@ -7,7 +7,7 @@ pub(super) fn job(epochs: u32) -> JobSpec {
     JobSpec {
         protocol: PROTOCOL_VERSION,
         run: "r".into(),
-        model: ModelSpec { name: "mlp".into(), depth: None, width: None },
+        model: ModelSpec { name: "mlp".into(), ..ModelSpec::default() },
         dataset: "digits".into(),
         dataset_dir: "/nowhere".into(),
         seed: 1,

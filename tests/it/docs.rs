@@ -109,6 +109,7 @@ fn stage() -> Lab {
         executable(&here.join(program), "#!/bin/sh\nexec sleep 0.3\n");
     }
     fs::write(here.join("train.py"), "print(sum(range(1000000)))\n").unwrap();
+    symlink(root().join("tests/nets/flat.pt"), here.join("net.pt")).unwrap();
     fs::write(here.join("eval.py"), "print('f1: 0.9')\n").unwrap();
     fs::write(here.join("Makefile"), "all:\n\t@sleep 0.3\n").unwrap();
     let values: Vec<String> = (0..300).map(|i| format!("a,{i},{}\n", 100 + i % 7)).collect();

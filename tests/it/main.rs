@@ -44,6 +44,8 @@ mod robustness;
 mod rounds;
 mod run;
 mod schema;
+#[cfg(feature = "torch")]
+mod scripts;
 mod search;
 mod serving;
 mod shadow;

@@ -158,3 +158,27 @@ fn the_witnessed_run() {
         assert!((found / witness - 1.0).abs() < 0.03, "{metric}: {found} against {witness}");
     }
 }
+
+#[test]
+fn random_data_tell_how_fast_a_model_is_and_nothing_else() {
+    let lab = Lab::new(
+        "name = \"t\"\nrepeat = 1\n[grid]\nmodel = [\"mlp\", \"cnn\"]\nthreads = 1\n\
+         dataset = { random = [3, 8, 8], classes = 5, samples = 300 }\n\
+         [train]\nepochs = 2\n[serve]\nmax_time = \"200ms\"\n[constraints]\ntest_accuracy = \">= 0.5\"\n",
+    );
+    let shown = lab.run(&["--full"]).exits(0);
+    let says =
+        "test_accuracy has no figure on random-3x8x8-c5-n300: random data say nothing of a model";
+    assert!(shown.stderr.contains(says), "{}", shown.stderr);
+    for run in ["mlp-random-3x8x8-c5-n300", "cnn-random-3x8x8-c5-n300"] {
+        assert!(lab.figure(run, "train", "train.throughput").unwrap() > 0.0);
+        assert!(lab.figure(run, "serve[1]", "serve.throughput").unwrap() > 0.0);
+        for metric in ["train_loss", "validation_accuracy", "test_accuracy"] {
+            assert_eq!(lab.figure(run, "run", metric), None, "{metric}");
+        }
+        let rows = lab.rows("metrics.csv");
+        let row = rows.iter().find(|row| row["run"] == run && row["metric"] == "test_accuracy");
+        assert_eq!(row.unwrap()["note"], "the data are random, and say nothing of a model");
+        assert_eq!(lab.report(run)["verdict"], "undecided");
+    }
+}

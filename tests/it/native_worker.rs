@@ -17,7 +17,7 @@ pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
     JobSpec {
         protocol: PROTOCOL_VERSION,
         run: "test".to_owned(),
-        model: ModelSpec { name: model.to_owned(), depth: None, width: None },
+        model: ModelSpec { name: model.to_owned(), ..ModelSpec::default() },
         dataset: "digits".to_owned(),
         dataset_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/digits"),
         seed: 1,

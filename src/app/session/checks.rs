@@ -33,6 +33,33 @@ pub(super) fn devices(request: &RunRequest<'_>, launch: &Launch) -> Result<(), F
     Ok(())
 }
 
+/// Every TorchScript file of the grid can be applied to the samples that it will get, and trained where it is to be; a warning for
+/// each that gives more than one result.
+pub(super) fn scripts(request: &RunRequest<'_>, launch: &Launch) -> Result<Vec<String>, Fault> {
+    let native = request.runs.iter().filter(|run| run.job.work == Work::Native);
+    let files = native.filter(|run| run.job.model.script.is_some());
+    let (mut seen, mut said) = (Vec::new(), Vec::new());
+    for run in files {
+        let (job, serve) = (&*run.job, run.job.serve.as_ref());
+        let sizes = serve.map(|serve| &serve.batch_sizes);
+        let (trains, batch) = (job.train.epochs > 0, job.train.batch_size);
+        let how = (&job.model, &job.dataset, &job.device, job.precision, sizes, trains, batch);
+        if seen.contains(&how) {
+            continue;
+        }
+        seen.push(how);
+        let gives = launch::check_script(&launch.program, job).map_err(|why| {
+            Fault::new(format!("{}: the model {} cannot be used: {why}", run.cell, job.model.name))
+        })?;
+        if gives.results > 1 {
+            let (name, results) = (&job.model.name, gives.results);
+            said.push(format!("the model {name} gives {results} results: the first one is taken"));
+        }
+    }
+    said.dedup();
+    Ok(said)
+}
+
 /// At least one chosen metric of every run can be measured here; a warning for each that cannot.
 pub(super) fn metrics(request: &RunRequest<'_>, sampler: &Sampler) -> Result<Vec<String>, Fault> {
     let gaps = sampler.unsupported().iter();

@@ -51,7 +51,8 @@ impl Checked {
         programs::startable(request.runs)?;
         let launch = launch::of_runs(request.runs, &request.plan.worker, request.program)?;
         checks::devices(request, &launch)?;
-        let mut warnings = checks::metrics(request, &Sampler::new(request.plan.sampler))?;
+        let mut warnings = checks::scripts(request, &launch)?;
+        warnings.extend(checks::metrics(request, &Sampler::new(request.plan.sampler))?);
         let means = sampler::limit_means();
         warnings.extend(checks::watched_limits(request, &means));
         let maker = Maker { launch: launch.clone(), means, usable_cores: sampler::usable_cores() };
@@ -345,9 +346,11 @@ impl Maker {
         if !run.limits.is_none() {
             recorded["limits"] = serde_json::to_value(&run.limits)?;
         }
-        // Where the data lies is no setting, nor what an axis or a metric is called: a moved checkout may resume.
+        // Where data and models lie is no setting, nor what an axis or a metric is called: a moved checkout may resume.
         if let Some(job) = recorded["job"].as_object_mut() {
             job.remove("dataset_dir");
+            let script = job.get_mut("model").and_then(|model| model.get_mut("script"));
+            script.and_then(Value::as_object_mut).and_then(|script| script.remove("path"));
             job.remove("axis_labels");
             for metric in job.get_mut("metrics").and_then(Value::as_array_mut).into_iter().flatten()
             {

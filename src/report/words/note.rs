@@ -55,6 +55,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         }
         Note::NoPhase => "the run ended before this phase".into(),
         Note::NoStepsReported => "the command reported no steps".into(),
+        Note::RandomData => "the data are random, and say nothing of a model".into(),
         Note::NotServed => "nothing is served at a rate: find_max_rate without rate".into(),
         Note::NotSearched => "not searched for; find_max_rate = true in [serve] asks for it".into(),
         Note::SearchCut => "the run ended before the search for it did".into(),

@@ -48,6 +48,7 @@ fn with_work(mut spec: RunSpec) -> Dispatcher {
 
 fn of_spec(spec: RunSpec) -> Dispatcher {
     let context = RunContext {
+        random_data: false,
         metrics: Vec::new(),
         serve_max_s: None,
         work: crate::event::Work::Native,

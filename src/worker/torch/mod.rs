@@ -14,14 +14,17 @@ mod optimizer;
 mod order;
 mod parameters;
 mod precision;
+mod script;
 mod serve;
 mod session;
 mod shim;
 mod size;
 mod train;
+mod trial;
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::process::ExitCode;
 
 use perftune::clock::MonotonicClock;
@@ -29,10 +32,13 @@ use perftune::event::{JobSpec, PROTOCOL_VERSION, WorkerEvent};
 use perftune::worker::link::Link;
 
 use failure::Failure;
+use serde::Serialize;
 
 const USAGE: &str = "perftune-worker: started by perftune, one process a run; reads a job on standard input.\n\
                      --version            versions of the worker, libtorch and the protocol\n\
                      --check-device NAME  whether that device can be used\n\
+                     --script FILE        what is in a TorchScript file, as JSON\n\
+                     --check-script JOB   whether the TorchScript file of this job can do it, as JSON\n\
                      --bare-loop SECONDS  trains the job on standard input for so long, or until that ends, without the protocol: \
                      the yardstick of the benchmarks";
 
@@ -42,6 +48,8 @@ pub(crate) fn main() -> ExitCode {
     match (std::env::args().nth(1).as_deref(), argument.as_deref()) {
         (None, _) => work(),
         (Some("--check-device"), Some(name)) => check_device(name),
+        (Some("--script"), Some(file)) => answer(|| script::holds(Path::new(file))),
+        (Some("--check-script"), Some(job)) => answer(|| trial::check(job)),
         (Some("--bare-loop"), Some(seconds)) => end(bare::run(seconds)),
         (Some("--version" | "-V"), _) => say(&format!(
             "{}\nlibtorch {}\nprotocol {PROTOCOL_VERSION}",
@@ -62,6 +70,14 @@ fn check_device(name: &str) -> ExitCode {
     let found = std::panic::catch_unwind(|| device::find(name));
     let found = found.unwrap_or_else(|panic| Err(Failure::from_panic(panic.as_ref()).to_string()));
     end(found.map(|_| String::new()).map_err(Failure::Device))
+}
+
+/// What was found, or in words why nothing was; both are an answer.
+fn answer<T: Serialize>(find: impl FnOnce() -> Result<T, Failure>) -> ExitCode {
+    let found = std::panic::catch_unwind(AssertUnwindSafe(find));
+    let found = found.unwrap_or_else(|panic| Err(Failure::from_panic(panic.as_ref())));
+    let found = found.map_err(|failure| failure.to_string());
+    end(serde_json::to_string(&found).map_err(|error| Failure::Internal(error.to_string())))
 }
 
 fn end(result: Result<String, Failure>) -> ExitCode {

@@ -1,29 +1,20 @@
 //! The order of the samples: seeded, and the same on every machine and with every libtorch.
 
-/// `SplitMix64` (Steele, Lea and Flood 2014): small, fast, and easy to repeat in another language.
+use perftune::dataset::SplitMix64;
+
+/// A generator for one purpose.
 #[derive(Debug, Clone)]
-pub(super) struct Rng(u64);
+pub(super) struct Rng(SplitMix64);
 
 impl Rng {
-    /// A generator for one purpose: streams of one seed are unrelated.
+    /// Streams of one seed are unrelated.
     pub(super) fn new(seed: u64, stream: u64) -> Self {
-        let mut mixer = Self(seed ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03));
-        Self(mixer.next())
+        let mut mixer = SplitMix64(seed ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03));
+        Self(SplitMix64(mixer.draw()))
     }
 
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `bound`: the upper half of a 128-bit product, whose bias is below `bound / 2^64`.
     fn below(&mut self, bound: usize) -> usize {
-        let product = u128::from(self.next()) * bound as u128;
-        // The upper half is below `bound`, so it fits.
-        usize::try_from(product >> 64).unwrap_or(0)
+        usize::try_from(self.0.below(bound as u64)).unwrap_or(0)
     }
 
     /// Fisher and Yates's shuffle, from the last element down.
@@ -73,6 +64,6 @@ mod tests {
     #[test]
     fn the_generator_is_the_published_one() {
         // First output of SplitMix64 from state 0.
-        assert_eq!(Rng(0).next(), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(SplitMix64(0).draw(), 0xe220_a839_7b1d_cdaf);
     }
 }

@@ -1,6 +1,6 @@
 //! A model's weights as views of one flat tensor, so that an update is a few large operations, not many small ones.
 
-use tch::{Kind, Tensor, nn};
+use tch::{Device, Kind, Tensor, nn};
 
 use super::failure::Failure;
 use super::size::signed;
@@ -19,7 +19,34 @@ pub(super) struct Parameters {
     padding: Vec<Option<Tensor>>,
     /// What training changes without gradients, such as running means; in the order of their names.
     buffers: Vec<Tensor>,
-    count: i64,
+    size: Size,
+}
+
+/// How much there is of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Size {
+    /// Its parameters, whether or not they are trained.
+    pub(super) parameters: i64,
+    /// Bytes of these and of its buffers.
+    pub(super) bytes: i64,
+}
+
+impl Size {
+    /// Of these parameters and buffers.
+    pub(super) fn of<'a>(
+        parameters: impl IntoIterator<Item = &'a Tensor>,
+        buffers: impl IntoIterator<Item = &'a Tensor>,
+    ) -> Self {
+        let size = |tensor: &Tensor| signed(tensor.numel());
+        let bytes = |tensor: &Tensor| size(tensor) * signed(tensor.kind().elt_size_in_bytes());
+        let mut sum = Self::default();
+        for tensor in parameters {
+            sum.parameters += size(tensor);
+            sum.bytes += bytes(tensor);
+        }
+        sum.bytes += buffers.into_iter().map(bytes).sum::<i64>();
+        sum
+    }
 }
 
 /// The state of a model, to return to.
@@ -32,13 +59,28 @@ pub(super) struct Snapshot {
 impl Parameters {
     /// Moves the weights of a model that has just been built in this store into one flat tensor.
     pub(super) fn flatten(store: &nn::VarStore) -> Result<Self, Failure> {
+        let mut buffers: Vec<_> =
+            store.variables().into_iter().filter(|(_, tensor)| !tensor.requires_grad()).collect();
+        buffers.sort_by(|a, b| a.0.cmp(&b.0));
+        let buffers: Vec<Tensor> = buffers.into_iter().map(|(_, tensor)| tensor).collect();
+        let leaves = store.trainable_variables();
+        let size = Size::of(&leaves, &buffers);
+        Self::new(leaves, buffers, size, store.device())
+    }
+
+    /// Moves these weights of a model of this size, 32-bit floats that gradients are asked for, into one flat tensor.
+    pub(super) fn new(
+        leaves: Vec<Tensor>,
+        buffers: Vec<Tensor>,
+        size: Size,
+        device: Device,
+    ) -> Result<Self, Failure> {
         tch::no_grad(|| {
-            let leaves = store.trainable_variables();
-            let options = (Kind::Float, store.device());
+            let options = (Kind::Float, device);
             let total = leaves.iter().map(|leaf| aligned(signed(leaf.numel()))).sum::<i64>();
             let flat = Tensor::f_zeros([total], options)?;
             let mut padding = Vec::with_capacity(leaves.len());
-            let (mut at, mut count) = (0, 0);
+            let mut at = 0;
             for leaf in &leaves {
                 let size = signed(leaf.numel());
                 let view = flat.f_narrow(0, at, size)?.f_view(leaf.size().as_slice())?;
@@ -48,27 +90,14 @@ impl Parameters {
                 let gap = aligned(size) - size;
                 padding.push((gap > 0).then(|| Tensor::f_zeros([gap], options)).transpose()?);
                 at += size + gap;
-                count += size;
             }
-            let mut buffers: Vec<_> = store
-                .variables()
-                .into_iter()
-                .filter(|(_, tensor)| !tensor.requires_grad())
-                .collect();
-            buffers.sort_by(|a, b| a.0.cmp(&b.0));
-            Ok(Self {
-                flat,
-                leaves,
-                padding,
-                buffers: buffers.into_iter().map(|(_, tensor)| tensor).collect(),
-                count,
-            })
+            Ok(Self { flat, leaves, padding, buffers, size })
         })
     }
 
-    /// Number of weights.
-    pub(super) const fn count(&self) -> i64 {
-        self.count
+    /// How much there is of the model.
+    pub(super) const fn size(&self) -> Size {
+        self.size
     }
 
     /// Writes the gradient of `loss` into `gradient`, in the layout of `flat`.
@@ -76,8 +105,10 @@ impl Parameters {
         let parts = Tensor::f_run_backward(&[loss], &self.leaves, false, false)?;
         tch::no_grad(|| {
             let mut joined = Vec::with_capacity(2 * parts.len());
-            for (part, padding) in parts.iter().zip(&self.padding) {
-                joined.push(part.f_reshape([-1])?);
+            for ((part, leaf), padding) in parts.iter().zip(&self.leaves).zip(&self.padding) {
+                // Of a weight that the loss does not depend on there is none.
+                let is_there = part.defined();
+                joined.push(if is_there { part.f_reshape([-1])? } else { zeros_like(leaf)? });
                 joined.extend(padding.as_ref().map(Tensor::shallow_clone));
             }
             let _ = Tensor::f_cat_out(gradient, &joined, 0)?;
@@ -103,6 +134,11 @@ impl Parameters {
     }
 }
 
+/// The gradient of a weight that changes nothing.
+fn zeros_like(leaf: &Tensor) -> Result<Tensor, Failure> {
+    Ok(Tensor::f_zeros([signed(leaf.numel())], (Kind::Float, leaf.device()))?)
+}
+
 /// A copy that shares nothing and has no history.
 fn copy_of(tensor: &Tensor) -> Result<Tensor, Failure> {
     tch::no_grad(|| {
@@ -119,7 +155,6 @@ const fn aligned(size: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
     use tch::nn::Module;
 
     #[test]
@@ -130,7 +165,7 @@ mod tests {
         let input = Tensor::from_slice(&[1.0_f32, 2.0, 3.0]).view([1, 3]);
         let before = layer.forward(&input);
         let mut parameters = Parameters::flatten(&store).unwrap();
-        assert_eq!(parameters.count(), 8);
+        assert_eq!(parameters.size(), Size { parameters: 8, bytes: 32 });
         assert_eq!(parameters.flat.numel(), 32, "two weights of 16 floats each");
         assert_eq!(layer.forward(&input), before, "nothing but the place has changed");
 

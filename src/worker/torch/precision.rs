@@ -46,7 +46,7 @@ mod tests {
     fn build(precision: Precision) -> (nn::VarStore, Model) {
         tch::manual_seed(1);
         let store = nn::VarStore::new(Device::Cpu);
-        let spec = ModelSpec { name: "cnn".to_owned(), depth: None, width: None };
+        let spec = ModelSpec { name: "cnn".to_owned(), ..ModelSpec::default() };
         let input = Input { shape: [1, 8, 8], classes: 10 };
         let model = models::build(&spec, &store.root(), input).unwrap();
         (store, with(precision, model, Device::Cpu).unwrap())

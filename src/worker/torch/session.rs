@@ -1,10 +1,10 @@
 //! One job from its first message to its last.
 
 use perftune::clock::Clock;
-use perftune::dataset::{Copies, DataSet, Test};
+use perftune::dataset::{Copies, DataSet, Manifest, Test};
 use perftune::event::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, EPOCH_SAMPLES, EpochReport, Finished, JobSpec,
-    Num, PARAMETERS, PROTOCOL_VERSION, Phase, SYNC_COST, ServeSpec, WorkerEvent,
+    Num, PARAMETERS, PROTOCOL_VERSION, Phase, RandomData, SYNC_COST, ServeSpec, WorkerEvent,
 };
 use perftune::load::Pace;
 use perftune::worker::link::Link;
@@ -19,7 +19,7 @@ use super::models::{self, Input, Model};
 use super::parameters::Parameters;
 use super::serve::{Server, samples_of};
 use super::train::{Trained, Trainer};
-use super::{denormals, device, facts, precision, shim};
+use super::{denormals, device, facts, precision, script, shim};
 
 /// What has been loaded and built.
 pub(super) struct TorchRun {
@@ -40,7 +40,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     check(job)?;
     link.phase(Phase::Load)?;
     let mut session = TorchRun::load(job)?;
-    say(link, PARAMETERS, session.parameters.count() as f64)?;
+    say(link, PARAMETERS, session.parameters.size().parameters as f64)?;
     say(link, EPOCH_SAMPLES, session.split.trained_on() as f64)?;
     if let Some(serve) = &job.serve {
         session.warm_up_serving(serve, link)?;
@@ -59,7 +59,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
         session.confirm(serve, job.seed, link)?;
     }
     // What a model half trained makes of the test data answers no question.
-    let tested = link.is_tested(epochs, job.train.epochs);
+    let tested = link.is_tested(epochs, job.train.epochs) && job.random.is_none();
     let score = if tested { session.test(link)? } else { None };
     // A process does one run, so what it has used since it began is the run's.
     if let Some(peaks) = shim::device_peaks(session.device) {
@@ -121,7 +121,7 @@ impl TorchRun {
     pub(super) fn load(job: &JobSpec) -> Result<Self, Failure> {
         let device = device::open(&job.device)?;
         let kept = Copies::of_user(|name| std::env::var_os(name));
-        let set = DataSet::open(&job.dataset_dir)?.kept_in(kept);
+        let set = data_of(job)?.kept_in(kept);
         set.verify()?;
         let manifest = set.manifest();
         let held_out = job.train.validation_rows(manifest.train_rows);
@@ -133,12 +133,7 @@ impl TorchRun {
             )));
         }
         seed(job.seed);
-        let store = nn::VarStore::new(device);
-        let input =
-            Input { shape: manifest.shape.map(i64::from), classes: i64::from(manifest.classes) };
-        let model = models::build(&job.model, &store.root(), input)?;
-        let parameters = Parameters::flatten(&store)?;
-        let model = precision::with(job.precision, model, device)?;
+        let (model, parameters) = build(job, manifest, device)?;
         let split = Split::new(manifest.train_rows, held_out, job.seed);
         let requests = match &job.serve {
             Some(serve) => data::requests(&set, &split, samples_of(&serve.batch_sizes))?,
@@ -295,6 +290,37 @@ impl TorchRun {
             Evaluation::Left => Ok(None),
         }
     }
+}
+
+/// The data set of a job.
+pub(super) fn data_of(job: &JobSpec) -> Result<DataSet, Failure> {
+    match job.random {
+        Some(RandomData { shape, classes, samples }) => {
+            Ok(DataSet::random(shape, classes, samples, job.seed))
+        }
+        None => Ok(DataSet::open(&job.dataset_dir)?),
+    }
+}
+
+/// The model of a job, and its weights.
+pub(super) fn build(
+    job: &JobSpec,
+    manifest: &Manifest,
+    device: Device,
+) -> Result<(Model, Parameters), Failure> {
+    let (model, parameters) = match &job.model.script {
+        Some(spec) => script::build(spec, job.train.epochs > 0, device)?,
+        None => {
+            let store = nn::VarStore::new(device);
+            let input = Input {
+                shape: manifest.shape.map(i64::from),
+                classes: i64::from(manifest.classes),
+            };
+            let model = models::build(&job.model, &store.root(), input)?;
+            (model, Parameters::flatten(&store)?)
+        }
+    };
+    Ok((precision::with(job.precision, model, device)?, parameters))
 }
 
 /// A phase of its own, where anything is held out.

@@ -50,6 +50,7 @@ fn why_there_is_no_figure() {
         (Note::NotReported, "not reported"),
         (Note::NotReportedByCommand, "the command reported none"),
         (Note::NoTraining, "the run does not train"),
+        (Note::RandomData, "the data are random, and say nothing of a model"),
         (Note::NoEpoch, "no epoch was completed"),
         (Note::NoValidation, "no epoch was validated"),
         (Note::NotTested { before_training: false }, "the test data were not read"),

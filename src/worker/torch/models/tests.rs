@@ -6,7 +6,7 @@ use super::{Input, build};
 use crate::torch::parameters::Parameters;
 
 fn spec(name: &str, depth: Option<u32>, width: Option<u32>) -> ModelSpec {
-    ModelSpec { name: name.to_owned(), depth, width }
+    ModelSpec { name: name.to_owned(), depth, width, script: None }
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn knobs_change_the_number_of_weights_as_the_architecture_says() {
     let count = |name, depth, width, shape| {
         let store = nn::VarStore::new(Device::Cpu);
         build(&spec(name, depth, width), &store.root(), Input { shape, classes: 10 }).unwrap();
-        Parameters::flatten(&store).unwrap().count()
+        Parameters::flatten(&store).unwrap().size().parameters
     };
     let image = [1, 28, 28];
     assert_eq!(count("mlp", None, None, image), 784 * 256 + 256 + 256 * 256 + 256 + 2560 + 10);
