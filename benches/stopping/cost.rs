@@ -62,6 +62,7 @@ fn messages(seconds: u64) -> Vec<(Envelope, ResourceSample)> {
                         .collect(),
                     wait_ns: Vec::new(),
                     gap_ns: Vec::new(),
+                    fetch_ns: Vec::new(),
                     loss: None,
                 })
             };

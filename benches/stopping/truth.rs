@@ -186,6 +186,7 @@ pub(super) fn play(seed: u64, mut draw: Draw, policy: StopPolicy) -> (Controller
             dur_ns: Vec::new(),
             wait_ns: Vec::new(),
             gap_ns: Vec::new(),
+            fetch_ns: Vec::new(),
             loss: None,
         };
         while now_ns < batch.start_ns + 100_000_000 {

@@ -81,6 +81,7 @@ mod tests {
             gate: GatePolicy::default(),
             sampler: Default::default(),
             grams_per_kwh: None,
+            price: None,
             worker: WorkerSettings {
                 program: WorkerProgram::Native,
                 hang_timeout_ns: 60_000_000_000,

@@ -41,6 +41,7 @@ impl Settings {
             gate: self.gate.clone(),
             sampler: self.sampler,
             grams_per_kwh: self.grams_per_kwh,
+            price: self.price.price(),
             worker: self.worker.clone(),
             warnings: Vec::new(),
             keys: serde_json::Value::Null,

@@ -19,7 +19,7 @@ use super::serving::{self, Load, Placed};
 use super::settings::Settings;
 use super::worker;
 use crate::event::{Pattern, Range, ServeSpec, Work, cpu_list};
-use crate::metric::{Better, MetricName};
+use crate::metric::{Better, MetricName, is_label};
 use crate::schedule::Repeats;
 
 const fn key(path: &'static str, kind: Kind<Settings>) -> KeyDef<Settings> {
@@ -438,6 +438,37 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     )
     .about("grams of CO2 equivalent a kilowatt hour; nobody guesses it")
     .unusual("energy.grams_per_kwh", |plan, _| plan.grams_per_kwh.into()),
+    key(
+        "cost.per_hour",
+        Number(
+            Range {
+                noun: "a price",
+                such_as: Some("1.2"),
+                ..Range::new(Included(0.0), Included(1e9))
+            },
+            |s, v, _| s.price.per_hour = Some(v),
+        ),
+    )
+    .about("what an hour of this machine costs: then there are cost.run and cost.per_million_samples")
+    .unusual("cost.per_hour", |plan, _| {
+        plan.price.as_ref().map(|price| price.per_hour).into()
+    }),
+    key(
+        "cost.currency",
+        Own("a text", r#"{ "type": "string", "minLength": 1, "maxLength": 8 }"#, |s, entry, _, _| {
+            let expected = "a currency of 1 to 8 characters, such as EUR";
+            let text = read::text(&entry.key, &entry.node, expected)?;
+            if !is_label(text) || text.chars().count() > 8 {
+                return Err(read::wrong(&entry.key, expected, &entry.node));
+            }
+            s.price.currency = Some((text.to_owned(), entry.key_place));
+            Ok(())
+        }),
+    )
+    .about("in which currency")
+    .unusual("cost.currency", |plan, _| {
+        plan.price.as_ref().map(|price| price.currency.clone()).into()
+    }),
     key(
         "worker.program",
         Own("native or scripted", r#"{ "enum": ["native", "scripted"] }"#, |s, entry, _, _| {

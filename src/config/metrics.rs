@@ -179,7 +179,7 @@ mod tests {
             ("[\"io\"]", "io.read, io.write"),
             ("[\"utilisation\"]", "cpu.utilisation, gpu.utilisation"),
             ("[\"thoughput\"]", "did you mean `throughput`?"),
-            ("[\"flops\"]", "the groups are throughput"),
+            ("[\"teapots\"]", "the groups are throughput"),
             ("[]", "empty list"),
             ("[3]", "the name of a metric"),
             ("3", "a list of metrics"),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::template::{CommandModel, MetricFile};
 use crate::control::policy::StopPolicy;
-use crate::event::{JobSpec, Limits, Objective, Work};
+use crate::event::{JobSpec, Limits, Objective, Price, Work};
 use crate::gate::GatePolicy;
 use crate::metric::Better;
 use crate::recorded::Answer;
@@ -53,6 +53,9 @@ pub struct Plan {
     /// What a kilowatt hour means in grams of CO2 equivalent; nobody guesses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grams_per_kwh: Option<f64>,
+    /// What an hour of the machine costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// Who does the work.
     pub worker: WorkerSettings,
     /// What the user should know, though it is no error.

@@ -44,7 +44,7 @@ pub(super) struct TableDef {
     pub(super) holds: Holds,
 }
 
-pub(super) static TABLES: [TableDef; 21] = {
+pub(super) static TABLES: [TableDef; 22] = {
     const fn table(name: &'static str, holds: Holds, about: &'static str) -> TableDef {
         TableDef { name, about, holds }
     }
@@ -74,6 +74,7 @@ pub(super) static TABLES: [TableDef; 21] = {
         table("profile", GridKeys, "settings that --profile puts over those of the file"),
         table("sampler", GridKeys, "how often and what to read of the machine"),
         table("energy", GridKeys, "what energy means"),
+        table("cost", GridKeys, "what the machine costs"),
         table("worker", GridKeys, "who does the work"),
         table("when", Whens, "axes that only the cells that match have"),
         table(
@@ -339,6 +340,13 @@ pub(super) fn settings(root: &Table, context: Context<'_>, problems: &mut Proble
     let mut settings = Settings::default();
     put(&mut settings, root, &context, problems);
     worker::check(&settings, root, problems);
+    if let (None, Some((_, place))) = (settings.price.per_hour, &settings.price.currency) {
+        problems.error_with(
+            *place,
+            "there is a currency and no price",
+            "write per_hour = 1.2 in [cost], or leave it out",
+        );
+    }
     gate::check_draws(&settings.gate, root, problems);
     objectives::check(&settings.objectives, root, problems);
     settings

@@ -15,10 +15,25 @@ use super::serving::Serving;
 use super::template::MetricFile;
 use crate::control::policy::StopPolicy;
 use crate::document::problems::{GRID, Place};
-use crate::event::{Axis, DeclaredMetric, TrainSpec, Work};
+use crate::event::{Axis, DeclaredMetric, Price, TrainSpec, Work};
 use crate::gate::GatePolicy;
 use crate::sampler::policy::SamplerPolicy;
 use crate::schedule::Repeats;
+
+/// What `[cost]` says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PriceAsked {
+    pub(super) per_hour: Option<f64>,
+    pub(super) currency: Option<(String, Place)>,
+}
+
+impl PriceAsked {
+    /// The price, if there is one.
+    pub(super) fn price(&self) -> Option<Price> {
+        let currency = self.currency.as_ref().map(|(currency, _)| currency.clone());
+        Some(Price { per_hour: self.per_hour?, currency: currency.unwrap_or_default() })
+    }
+}
 
 /// What a grid file says, of the whole grid or of one cell.
 #[derive(Debug, Clone)]
@@ -56,6 +71,8 @@ pub(super) struct Settings {
     pub(super) retired: BTreeMap<String, Place>,
     pub(super) sampler: SamplerPolicy,
     pub(super) grams_per_kwh: Option<f64>,
+    /// What an hour of the machine costs, and where `[cost]` is.
+    pub(super) price: PriceAsked,
     pub(super) worker: WorkerSettings,
     /// `[worker] options`, and where they are.
     pub(super) options: Option<(serde_json::Value, Place)>,
@@ -103,6 +120,7 @@ impl Default for Settings {
             retired: BTreeMap::new(),
             sampler: SamplerPolicy::default(),
             grams_per_kwh: None,
+            price: PriceAsked::default(),
             worker: WorkerSettings::default(),
             options: None,
         }

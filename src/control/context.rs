@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::devices::Selection;
-use crate::event::{JobSpec, Pattern, Reason, ServeSpec, Work};
+use crate::event::{JobSpec, Pattern, Price, Reason, ServeSpec, Work};
 use crate::metric::MetricId;
 
 /// What the controller must know of a run beside its policy.
@@ -37,6 +37,8 @@ pub struct RunContext {
     pub device: String,
     /// What a kilowatt hour means in grams of CO2 equivalent, where the user has said.
     pub grams_per_kwh: Option<f64>,
+    /// What an hour costs, where the user has said.
+    pub price: Option<Price>,
     /// `CLOCK_MONOTONIC` when the worker was started, in nanoseconds.
     pub started_ns: u64,
 }
@@ -76,6 +78,7 @@ impl RunContext {
             devices,
             device: job.device.clone(),
             grams_per_kwh: None,
+            price: None,
             started_ns,
         }
     }

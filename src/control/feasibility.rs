@@ -245,7 +245,8 @@ impl Run {
 
     /// Whether a figure of the whole run may still grow: it broke off before its end.
     fn is_unfinished(&self, metric: &MetricDef, known: bool, ended: &StopRecord) -> bool {
-        let says_so = metric.is_of_model() || metric.source == Source::ServedPeak;
+        let says_so =
+            metric.is_of_model() || metric.is_final() || metric.source == Source::ServedPeak;
         let known = metric.kind == MetricKind::Peak && known;
         let over = known || self.is_last_word(Some(ended));
         metric.scope == Scope::Run && !says_so && !over

@@ -9,7 +9,8 @@ use super::support::why_unsupported;
 use crate::event::record::of_model;
 use crate::event::{MetricRow, Note, Num, Pattern, RowFields, Stage, StopReason, StopRecord};
 use crate::metric::{
-    DeviceKind, Field, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source, all,
+    DeviceKind, Field, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source, StartOf, all,
+    find,
 };
 use crate::stats::Estimate;
 use crate::stats::batches::total;
@@ -25,7 +26,9 @@ impl Run {
                 rows.push(figure.row(metric, of, self.waits(metric, of)));
             }
         }
-        let declared = |name: &str| self.context.metrics.iter().any(|id| id.name() == name);
+        let declared = |name: &str| {
+            self.context.metrics.iter().any(|id| id.name() == name) || find(name).is_some()
+        };
         let own = self.totals.own.iter().filter(|(name, _)| !declared(name));
         rows.extend(own.map(|(name, (value, samples))| own_row(name, *value, *samples)));
         rows
@@ -35,6 +38,17 @@ impl Run {
         let command = self.context.work.is_command();
         match metric.source {
             Source::CommandTime => command,
+            // What nobody asked for and nobody says lacks nothing.
+            Source::Said if command => {
+                self.is_chosen(metric) || self.totals.own.contains_key(metric.name)
+            }
+            Source::Flops if command => {
+                self.is_chosen(metric) || self.totals.own.contains_key(MetricId::ModelFlops.name())
+            }
+            Source::Start(_) if command => {
+                self.is_chosen(metric) || self.start.figure(StartOf::Ready, 0).estimate.is_some()
+            }
+            Source::Cost(_) => self.is_chosen(metric) || self.context.price.is_some(),
             // A command that serves nothing lacks nothing, unless it was asked.
             Source::ServedPeak if command => {
                 self.is_chosen(metric) || !self.stages_of(Scope::Serve).is_empty()
@@ -75,6 +89,10 @@ impl Run {
             }
             (_, MetricKind::Peak, _) => self.peak(metric),
             (Source::CommandTime, ..) => self.command_time(),
+            (Source::Said, ..) => self.said(metric),
+            (Source::Start(part), ..) => self.start.figure(part, self.context.started_ns),
+            (Source::Flops, ..) => self.flops(of, ended),
+            (Source::Cost(what), ..) => self.cost(what, of, ended),
             (Source::Own, MetricKind::Scalar, _) => self.own(metric, ended),
             _ if metric.scope == Scope::Run => {
                 self.totals.counted(metric, self.context.work.is_command())
@@ -121,6 +139,9 @@ impl Run {
             MetricKind::Scalar if metric.is_energy() => {
                 let taken = self.taken(Some(state.stage));
                 self.whole_energy().per_sample(state.stage, taken, series.samples)
+            }
+            MetricKind::Scalar if metric.source == Source::CpuPerSample => {
+                return self.cpu_per_sample(state);
             }
             MetricKind::Scalar => series.sampled.figure(metric),
             _ => self.judged(metric, state),

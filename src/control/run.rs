@@ -9,6 +9,7 @@ use super::measure::Ask;
 use super::measure::pace::Pace;
 use super::policy::StopPolicy;
 use super::stage::StageState;
+use super::start::Start;
 use super::support::{chosen_or_default, why_unsupported};
 use super::totals::Totals;
 use super::training::TrainingWatch;
@@ -31,6 +32,7 @@ pub(super) struct Run {
     pub(super) totals: Totals,
     pub(super) training: TrainingWatch,
     pub(super) pace: Pace,
+    pub(super) start: Start,
     /// Samples that wait for a message of the worker from after their time: only then is their stage certain.
     pub(super) pending: VecDeque<ResourceSample>,
     /// The energy until the last tick that is settled.
@@ -71,6 +73,7 @@ impl Run {
             current: None,
             training: TrainingWatch::default(),
             pace: Pace::default(),
+            start: Start::default(),
             pending: VecDeque::new(),
             last_tick: None,
             stopped: None,

@@ -21,6 +21,7 @@ impl Run {
         match &envelope.event {
             WorkerEvent::Phase { phase } => {
                 self.pace.phase(*phase, envelope.t_ns);
+                self.start.phase(*phase, envelope.t_ns);
                 let last = !self.context.work.is_command();
                 self.totals.served.enter(*phase, envelope.t_ns, last);
                 self.enter(phase.stage());

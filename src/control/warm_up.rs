@@ -54,6 +54,7 @@ mod tests {
             dur_ns,
             wait_ns: Vec::new(),
             gap_ns: Vec::new(),
+            fetch_ns: Vec::new(),
             loss: None,
         }
     }

@@ -100,6 +100,16 @@ impl RandomData {
     }
 }
 
+/// What an hour of the machine costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// An hour.
+    pub per_hour: f64,
+    /// In which currency, such as EUR; empty where nobody says.
+    #[serde(default)]
+    pub currency: String,
+}
+
 /// A model by name, with the knobs that some models have.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSpec {

@@ -40,8 +40,8 @@ pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference};
 pub use job::{
-    Allocator, JobSpec, MaxRate, ModelSpec, OmpWait, Optimizer, Pattern, Precision, RandomData,
-    ScriptSpec, ServeSpec, TrainSpec,
+    Allocator, JobSpec, MaxRate, ModelSpec, OmpWait, Optimizer, Pattern, Precision, Price,
+    RandomData, ScriptSpec, ServeSpec, TrainSpec,
 };
 pub use lack::{DeviceLack, EnergyLack, PeakGrowth};
 pub use limits::{Limits, MemoryGuard, cpu_list};
@@ -64,7 +64,6 @@ pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use work::{RecordedSpec, Work};
 pub use worker::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES,
-    EpochReport, Finished, FoundRate, Hello, LONGEST_NAME, MOST_FIGURES, Num, PARAMETERS, Phase,
-    READS_LATE, Request, SYNC_COST, Stage, StepBatch, Usage, WorkerEvent, WorkerFailure,
-    is_own_name,
+    EpochReport, Finished, FoundRate, Hello, LONGEST_NAME, MOST_FIGURES, Num, Phase, READS_LATE,
+    Request, SYNC_COST, Stage, StepBatch, Usage, WorkerEvent, WorkerFailure, is_own_name,
 };

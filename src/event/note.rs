@@ -84,6 +84,16 @@ pub enum Note {
     NotReported,
     /// The command reported no such figure.
     NotReportedByCommand,
+    /// Nobody says how long the steps waited for their data.
+    NoFetch,
+    /// Nobody says how many operations a pass has.
+    NoFlops,
+    /// There is no price.
+    NoPrice,
+    /// It never said that it loads.
+    NoLoad,
+    /// It was never ready.
+    NotReady,
     /// The run does not train.
     NoTraining,
     /// The data are random: they say nothing of a model.
@@ -242,6 +252,25 @@ pub enum Note {
     WholeDevices {
         /// What identifies each.
         devices: Vec<String>,
+    },
+    /// What the passes of a training are counted by.
+    Passes {
+        /// Operations of a forward pass over one sample.
+        flops: Num,
+    },
+    /// CPU time over samples.
+    CpuOver {
+        /// In seconds.
+        cpu_s: Num,
+        /// The samples.
+        samples: Num,
+    },
+    /// What an hour costs.
+    Price {
+        /// An hour.
+        per_hour: Num,
+        /// In which currency.
+        currency: String,
     },
     /// Energy over samples.
     PerSample {

@@ -90,6 +90,7 @@ mod tests {
                 dur_ns: vec![3, 4],
                 wait_ns: Vec::new(),
                 gap_ns: Vec::new(),
+                fetch_ns: Vec::new(),
                 loss: None,
             }),
         ];

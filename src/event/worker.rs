@@ -24,9 +24,6 @@ pub const DEVICE_PCI: &str = "device_pci";
 /// The fact of `hello` by which a worker says that it reads its training data only when serving is over.
 pub const READS_LATE: &str = "training_data_late";
 
-/// The native worker's own figure of how many parameters its model has.
-pub const PARAMETERS: &str = "parameters";
-
 /// The native worker's own figure of the most memory that its tensors held on the accelerator, in bytes: over the whole life
 /// of the process, its warm-up included. Absent on the CPU.
 pub const DEVICE_MEMORY_PEAK: &str = "device_memory_peak";
@@ -123,6 +120,10 @@ pub struct StepBatch {
     /// first since `start_ns`; as many as `dur_ns`, or none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gap_ns: Vec<u64>,
+    /// The part of each training step in which it waited for its data, in nanoseconds; as many as `dur_ns`, or none where
+    /// nobody knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fetch_ns: Vec<u64>,
     /// The newest training loss, where it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Num>,
@@ -143,7 +144,8 @@ impl StepBatch {
             let gap_ns = at(&self.gap_ns, place);
             let start_ns = end_ns.saturating_add(gap_ns);
             end_ns = start_ns.saturating_add(*dur_ns);
-            Request { start_ns, dur_ns: *dur_ns, wait_ns: at(&self.wait_ns, place), gap_ns }
+            let (wait_ns, fetch_ns) = (at(&self.wait_ns, place), at(&self.fetch_ns, place));
+            Request { start_ns, dur_ns: *dur_ns, wait_ns, gap_ns, fetch_ns }
         })
     }
 }
@@ -159,6 +161,8 @@ pub struct Request {
     pub wait_ns: u64,
     /// Time in which nothing was answered before it.
     pub gap_ns: u64,
+    /// The part of its answer in which it waited for its data; 0 where nobody knows.
+    pub fetch_ns: u64,
 }
 
 impl Request {
@@ -277,6 +281,7 @@ mod tests {
             dur_ns: vec![10, 20, 30],
             wait_ns: Vec::new(),
             gap_ns: Vec::new(),
+            fetch_ns: Vec::new(),
             loss: None,
         };
         assert_eq!(batch.end_ns(), 160);

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::error::GateError;
-use crate::event::{
-    DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, EPOCH_SAMPLES, PARAMETERS, SYNC_COST,
-};
+use crate::event::{DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, EPOCH_SAMPLES, SYNC_COST};
 use crate::metric::{Better, MetricName};
 
 /// What a metric is for.
@@ -151,7 +149,6 @@ impl GatePolicy {
 /// that has no [`Gate`](crate::metric::Gate).
 const OWN: &[(&str, Option<Better>)] = &[
     (EPOCH_SAMPLES, None),
-    (PARAMETERS, None),
     (DEVICE_MEMORY_PEAK, Some(Better::Lower)),
     (DEVICE_MEMORY_RESERVED_PEAK, Some(Better::Lower)),
     (SYNC_COST, None),
@@ -178,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_our_own_workers_say_of_themselves_is_told_and_no_mistake() {
-        for name in [EPOCH_SAMPLES, PARAMETERS] {
+        for name in [EPOCH_SAMPLES] {
             let rule = default_rule(&name.into()).unwrap();
             assert_eq!((rule.role, rule.direction), (Role::Info, None), "{name}");
         }

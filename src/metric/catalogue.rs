@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::own::{OwnId, OwnKind, OwnMetric, unit_of};
-use super::source::{DeviceKind, EnergyOf, Field, ModelFigure, Reading, Source, UsageField};
+use super::source::{
+    CostOf, DeviceKind, EnergyOf, Field, ModelFigure, Reading, Source, StartOf, UsageField,
+};
 use crate::stats::Better;
 use crate::units::Unit;
 
@@ -163,6 +165,16 @@ impl MetricDef {
     pub const fn may_be_negative(&self) -> bool {
         matches!(self.source, Source::Own)
             || matches!(self.source, Source::Model(figure) if !figure.is_accuracy())
+    }
+
+    /// Whether a worker may say it in a message of its own.
+    pub const fn is_said_by_worker(&self) -> bool {
+        matches!(self.source, Source::Said)
+    }
+
+    /// Whether it is known as soon as it is there, and grows no more.
+    pub const fn is_final(&self) -> bool {
+        matches!(self.source, Source::Said | Source::Start(_))
     }
 
     /// Whether it says how good the model is.
@@ -376,6 +388,19 @@ const COUNTER: MetricDef = MetricDef { better: Some(Better::Lower), ..METRIC };
 const INTERFERENCE: MetricDef =
     MetricDef { group: "interference", unit: Unit::Percent, scope: Scope::Stages, ..METRIC };
 
+/// What a model is, as its worker says it.
+const MODEL: MetricDef =
+    MetricDef { group: "model", source: Source::Said, better: Some(Better::Lower), ..METRIC };
+
+/// A price, in the currency of `[cost]`.
+const COST: MetricDef = MetricDef {
+    group: "cost",
+    unit: Unit::Money,
+    source: Source::Cost(CostOf::Run),
+    better: Some(Better::Lower),
+    ..METRIC
+};
+
 const LOSS: MetricDef = MetricDef { group: "loss", better: Some(Better::Lower), ..METRIC };
 
 const ACCURACY: MetricDef = MetricDef {
@@ -464,6 +489,25 @@ catalogue![
         about: "time in training, validation included, until the validation accuracy first reached [train] target_accuracy",
         ..TRAIN_TIME
     },
+    TrainDataWait = MetricDef {
+        name: "train.data_wait",
+        group: "step_latency",
+        scope: Scope::Train,
+        source: Source::Fetch,
+        better: Some(Better::Lower),
+        about: "share of the time of the training steps in which they waited for their data, as the program says it",
+        ..UTILISATION
+    },
+    TrainFlopsPerSecond = MetricDef {
+        name: "train.flops_per_s",
+        group: "throughput",
+        unit: Unit::FlopsPerSecond,
+        scope: Scope::Train,
+        source: Source::Flops,
+        better: Some(Better::Higher),
+        about: "3 x model.flops x train.throughput: the backward pass counts as two forward ones",
+        ..METRIC
+    },
     ServeThroughput = MetricDef {
         name: "serve.throughput",
         in_group: true,
@@ -532,6 +576,13 @@ catalogue![
         about: "99.9th percentile of the latency of a request",
         ..LATENCY
     },
+    ServeFirstLatency = MetricDef {
+        name: "serve.first_latency",
+        unit: Unit::Seconds,
+        source: Source::Said,
+        about: "time of the first request of all, before any warm-up: a cold start, once the process is ready",
+        ..MODEL
+    },
     ServeUtilisation = MetricDef {
         name: "serve.utilisation",
         group: "throughput",
@@ -587,6 +638,16 @@ catalogue![
         usage: Some(UsageField::Cpu),
         about: "CPU time of the worker's process tree over the whole run",
         ..COUNTER
+    },
+    CpuTimePerSample = MetricDef {
+        name: "cpu.time_per_sample",
+        group: "cpu",
+        unit: Unit::Seconds,
+        scope: Scope::Stages,
+        source: Source::CpuPerSample,
+        better: Some(Better::Lower),
+        about: "CPU time of the process tree over the phase, warm-up and validation included / samples trained on or served in it",
+        ..METRIC
     },
     MemoryRssMean = MetricDef {
         name: "memory.rss_mean",
@@ -730,6 +791,51 @@ catalogue![
         in_report: true,
         about: "largest memory (HBM) in use on the run's TPUs over the whole run",
         ..PEAK
+    },
+    StartTime = MetricDef {
+        name: "start.time",
+        group: "start",
+        unit: Unit::Seconds,
+        source: Source::Start(StartOf::Ready),
+        about: "from the start of the process until it is ready: libraries, model and requests are loaded, and the first warm-up, request or step begins",
+        ..COUNTER
+    },
+    LoadTime = MetricDef {
+        name: "load.time",
+        group: "start",
+        unit: Unit::Seconds,
+        source: Source::Start(StartOf::Load),
+        about: "the part of start.time that is the phase load: reading and building the model and what requests are made of",
+        ..COUNTER
+    },
+    ModelParameters = MetricDef {
+        name: "model.parameters",
+        about: "parameters of the model, trained or not",
+        ..MODEL
+    },
+    ModelBytes = MetricDef {
+        name: "model.bytes",
+        unit: Unit::Bytes,
+        about: "bytes of the model's parameters and buffers",
+        ..MODEL
+    },
+    ModelFlops = MetricDef {
+        name: "model.flops",
+        unit: Unit::Flops,
+        about: "floating-point operations of a forward pass over one sample, an addition and a multiplication counted apart: of matrix products and convolutions alone",
+        ..MODEL
+    },
+    CostRun = MetricDef {
+        name: "cost.run",
+        about: "[cost] per_hour x the wall time of the run, in the currency of [cost]",
+        ..COST
+    },
+    CostPerMillionSamples = MetricDef {
+        name: "cost.per_million_samples",
+        scope: Scope::Stages,
+        source: Source::Cost(CostOf::Samples),
+        about: "[cost] per_hour x the time that a million samples take at the throughput of the phase",
+        ..COST
     },
     CommandTime = MetricDef {
         name: "command.time",

@@ -31,4 +31,7 @@ pub use catalogue::{
 };
 pub use name::MetricName;
 pub use own::{MOST_OWN_METRICS, OwnId, OwnKind, OwnMetric, is_label, unit_of, why_no_name};
-pub use source::{DeviceKind, EnergyOf, Field, FieldDef, ModelFigure, Reading, Source, UsageField};
+pub use source::{
+    CostOf, DeviceKind, EnergyOf, Field, FieldDef, ModelFigure, Reading, Source, StartOf,
+    UsageField,
+};

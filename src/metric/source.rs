@@ -36,6 +36,36 @@ pub enum Source {
     SamplerCost,
     /// What the program says of a metric of the user's own.
     Own,
+    /// What a worker says of a metric of the catalogue that nobody else can know.
+    Said,
+    /// The clock, from the start of the process.
+    Start(StartOf),
+    /// The times in which a training step waited for its data.
+    Fetch,
+    /// The CPU time of a stage over its samples.
+    CpuPerSample,
+    /// The passes of the training over the time of its steps.
+    Flops,
+    /// The price of an hour, and what was done in it.
+    Cost(CostOf),
+}
+
+/// Which part of the start of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartOf {
+    /// All of it, until it can be asked or trained.
+    Ready,
+    /// Its first phase of loading.
+    Load,
+}
+
+/// What a price is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CostOf {
+    /// The whole run.
+    Run,
+    /// A million samples of a stage.
+    Samples,
 }
 
 /// What there is to say of a field of a tick.

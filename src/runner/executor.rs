@@ -304,7 +304,7 @@ impl Execution<'_, '_> {
         let unsupported = gaps.map(|gap| (gap.field.clone(), gap.reason.clone())).collect();
         let spec = self.spec;
         let context = RunContext::of_job(&spec.job, spec.usable_cores, unsupported, started_ns);
-        RunContext { grams_per_kwh: spec.grams_per_kwh, ..context }
+        RunContext { grams_per_kwh: spec.grams_per_kwh, price: spec.price.clone(), ..context }
     }
 }
 

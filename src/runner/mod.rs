@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::control::policy::StopPolicy;
-use crate::event::{JobSpec, Limits, Pairing, RunEvent};
+use crate::event::{JobSpec, Limits, Pairing, Price, RunEvent};
 use crate::recorded::Answer;
 use crate::sampler::{Capacity, GroupBase};
 
@@ -65,6 +65,8 @@ pub struct RunSpec {
     pub usable_cores: f64,
     /// What a kilowatt hour means in grams of CO2 equivalent, where the user has said.
     pub grams_per_kwh: Option<f64>,
+    /// What an hour costs, where the user has said.
+    pub price: Option<Price>,
     /// Its place in a comparison; absent where it is part of none.
     pub pairing: Option<Pairing>,
     /// What is looked up in its place; absent: it is run.

@@ -171,9 +171,16 @@ impl WorkerStream {
                 }
                 self.epochs = report.epoch;
             }
-            WorkerEvent::Metric { name, .. } | WorkerEvent::Unread { name, .. } => {
+            WorkerEvent::Metric { name, value, .. } => {
+                if find(name).is_some() && value.finite().is_none_or(|value| value < 0.0) {
+                    return Err(Violation::Figure {
+                        name: name.clone(),
+                        value: value.0.to_string(),
+                    });
+                }
                 self.figure(name, t_ns)?;
             }
+            WorkerEvent::Unread { name, .. } => self.figure(name, t_ns)?,
             WorkerEvent::Finished(finished) => {
                 accuracy(finished.test_accuracy)?;
                 if finished.epochs != self.epochs {
@@ -198,7 +205,7 @@ impl WorkerStream {
         if !is_own_name(name) {
             return Err(Violation::Name);
         }
-        if find(name).is_some() {
+        if find(name).is_some_and(|metric| !metric.is_said_by_worker()) {
             return Err(Violation::Measured { name: name.to_owned() });
         }
         if !self.named.contains(name) {

@@ -80,6 +80,26 @@ units! {
     Ratio: UnitDef { name: "ratio", example: "0.88", also: &[("%", 0.01)], ..PLAIN };
     /// A plain number: a loss, a count.
     One: UnitDef { name: "1", example: "0.5", ..PLAIN };
+    /// Floating-point operations.
+    Flops: UnitDef {
+        name: "FLOP", column: "_flop", what: "number of operations", example: "2GFLOP", style: Style::Scaled,
+        scales: &[
+            ("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6), ("kFLOP", 1e3), ("FLOP", 1.0),
+        ],
+        also: &[],
+    };
+    /// Floating-point operations a second.
+    FlopsPerSecond: UnitDef {
+        name: "FLOP/s", column: "_flop_per_s", what: "rate of operations", example: "2GFLOP/s", style: Style::Scaled,
+        scales: &[
+            ("PFLOP/s", 1e15), ("TFLOP/s", 1e12), ("GFLOP/s", 1e9), ("MFLOP/s", 1e6), ("kFLOP/s", 1e3), ("FLOP/s", 1.0),
+        ],
+        also: &[],
+    };
+    /// A price, in a currency that is said beside it.
+    Money: UnitDef {
+        name: "money", column: "", what: "price", example: "0.5", style: Style::Scaled, scales: &[("", 1.0)], also: &[],
+    };
     /// Watts.
     Watts: UnitDef {
         name: "W", column: "_w", what: "power", example: "70W", style: Style::Scaled,

@@ -109,6 +109,7 @@ impl<C: Clock> Link<C> {
             dur_ns: Vec::new(),
             wait_ns: Vec::new(),
             gap_ns: Vec::new(),
+            fetch_ns: Vec::new(),
             loss: None,
         };
         Self {
@@ -244,6 +245,7 @@ impl<C: Clock> Link<C> {
             dur_ns: std::mem::replace(&mut self.steps.dur_ns, Vec::with_capacity(capacity)),
             wait_ns: std::mem::take(&mut self.steps.wait_ns),
             gap_ns: std::mem::take(&mut self.steps.gap_ns),
+            fetch_ns: Vec::new(),
             items: self.steps.items,
             start_ns: self.steps.start_ns,
         };
@@ -386,8 +388,13 @@ mod tests {
         link.phase(Phase::Serve(1)).unwrap();
         let ms = 1_000_000;
         assert!(!link.step(1, 0, 5 * ms).unwrap());
-        let request =
-            |start_ns, gap_ns| Request { start_ns, dur_ns: 5 * ms, wait_ns: 2 * ms, gap_ns };
+        let request = |start_ns, gap_ns| Request {
+            start_ns,
+            dur_ns: 5 * ms,
+            wait_ns: 2 * ms,
+            gap_ns,
+            fetch_ns: 0,
+        };
         assert!(!link.request(1, request(9 * ms, 4 * ms)).unwrap());
         assert!(!link.request(1, request(20 * ms, 6 * ms)).unwrap());
         link.clock.advance(25 * ms);

@@ -264,6 +264,7 @@ impl<C: Pace> Load<C> {
         self.generator.done(end_ns);
         let served = Served { scheduled_ns: due.scheduled_ns, start_ns, end_ns };
         let request = Request {
+            fetch_ns: 0,
             start_ns,
             dur_ns: served.service_ns(),
             wait_ns: served.wait_ns(),

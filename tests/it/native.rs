@@ -182,3 +182,33 @@ fn random_data_tell_how_fast_a_model_is_and_nothing_else() {
         assert_eq!(lab.report(run)["verdict"], "undecided");
     }
 }
+
+#[test]
+fn what_a_model_is_how_it_starts_and_what_it_costs_are_figures() {
+    let lab = lab(
+        "batch_size = [1, 8]\nmax_time = \"300ms\"\n[train]\nepochs = 20\n[cost]\nper_hour = 3600\ncurrency = \"EUR\"\n",
+    );
+    lab.run(&["--full", "--set", "serve.enabled=true"]).exits(0);
+    let figure = |phase, metric| lab.figure("mlp-digits", phase, metric).unwrap();
+    let parameters = f64::from(64 * 256 + 256 + 256 * 256 + 256 + 2560 + 10);
+    assert_eq!(figure("run", "model.parameters"), parameters);
+    assert_eq!(figure("run", "model.bytes"), 4.0 * parameters);
+    assert_eq!(figure("run", "model.flops"), f64::from(2 * (64 * 256 + 256 * 256 + 2560)));
+    let (start, load) = (figure("run", "start.time"), figure("run", "load.time"));
+    assert!(0.0 < load && load < start && start < 60.0, "{load} {start}");
+    let first = figure("run", "serve.first_latency");
+    assert!(first > 0.0 && first < 60.0, "{first}");
+    let rate = figure("train", "train.throughput");
+    let flops = figure("train", "train.flops_per_s");
+    assert!((flops / (3.0 * figure("run", "model.flops") * rate) - 1.0).abs() < 1e-9);
+    // A whole unit of money a second.
+    let cost = figure("train", "cost.per_million_samples");
+    assert!((cost * rate / 1e6 - 1.0).abs() < 1e-9, "{cost}");
+    let (run, took) = (figure("run", "cost.run"), &lab.report("mlp-digits")["wall_s"]);
+    let took: f64 = took.parse().unwrap();
+    assert!((run / took - 1.0).abs() < 0.2, "{run} {took}");
+    // One thread: about the time that a sample takes, with what lies between the steps.
+    let cpu = figure("train", "cpu.time_per_sample");
+    assert!(cpu * rate > 0.2 && cpu * rate < 20.0, "{cpu} {rate}");
+    assert_eq!(lab.figure("mlp-digits", "train", "train.data_wait"), None);
+}

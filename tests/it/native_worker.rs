@@ -7,8 +7,8 @@ use std::process::{Child, ChildStdin, Command as Process, Stdio};
 use perftune::event::wire::decode;
 use perftune::event::{
     Allocator, Command, EPOCH_SAMPLES, Envelope, EpochReport, Finished, JobSpec, ModelSpec,
-    OmpWait, Optimizer, PARAMETERS, PROTOCOL_VERSION, Pattern, Phase, Precision, ServeSpec,
-    StepBatch, TrainSpec, Work, WorkerEvent,
+    OmpWait, Optimizer, PROTOCOL_VERSION, Pattern, Phase, Precision, ServeSpec, StepBatch,
+    TrainSpec, Work, WorkerEvent,
 };
 
 use crate::support::CACHE;
@@ -247,7 +247,10 @@ fn the_figures_of_an_accelerator_are_not_those_of_the_cpu() {
         WorkerEvent::Metric { name, .. } => Some(name.as_str()),
         _ => None,
     });
-    assert_eq!(said.collect::<Vec<_>>(), [PARAMETERS, EPOCH_SAMPLES]);
+    assert_eq!(
+        said.collect::<Vec<_>>(),
+        ["model.parameters", "model.bytes", "model.flops", EPOCH_SAMPLES]
+    );
 }
 
 fn a_stop(confirm: bool, test: bool) -> Command {

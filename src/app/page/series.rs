@@ -266,6 +266,7 @@ mod tests {
             dur_ns,
             wait_ns: Vec::new(),
             gap_ns: Vec::new(),
+            fetch_ns: Vec::new(),
             loss: None,
         };
         said(batch.end_ns(), WorkerEvent::Steps(batch))

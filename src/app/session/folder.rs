@@ -382,6 +382,7 @@ impl Maker {
                 None => f64::from(run.job.threads.max(1)),
             }),
             grams_per_kwh: request.plan.grams_per_kwh,
+            price: request.plan.price.clone(),
             limits,
             group: self.means.base.clone().filter(|_| grouped),
             pairing: None,

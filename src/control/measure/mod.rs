@@ -69,6 +69,8 @@ pub(crate) fn measure<'a>(
             Box::new(OwnMean(series.own.get(metric.name)))
         }
         (MetricKind::Mean, _) => Box::new(Ratio { series, of: Of::Mean }),
+        (_, Source::Fetch) if series.unfetched => Box::new(Missing(Note::NoFetch)),
+        (_, Source::Fetch) => Box::new(Ratio { series, of: Of::Fetch }),
         (MetricKind::Gauge, Source::Busy) => Box::new(Ratio { series, of: Of::Busy }),
         (MetricKind::Quantile(level), _) => Box::new(Rank { series, level }),
         (MetricKind::Projection, _) => Box::new(Projected { series, budget: ask.budget }),

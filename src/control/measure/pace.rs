@@ -202,6 +202,7 @@ mod tests {
             dur_ns: vec![step_ms * MS; count],
             wait_ns: Vec::new(),
             gap_ns: Vec::new(),
+            fetch_ns: Vec::new(),
             loss: None,
         }
     }

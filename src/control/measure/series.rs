@@ -46,6 +46,8 @@ pub(crate) struct Series {
     pub(crate) ideal: Option<QuantileSeries>,
     /// Such requests came without a word of their waits: the worker does not play the pattern.
     pub(crate) unplayed: bool,
+    /// Steps came without a word of how long they waited for their data.
+    pub(crate) unfetched: bool,
     pub(crate) queue: Queue,
     /// How the series of steps begins, since the last look: five metrics ask.
     beginning: Option<Beginning>,
@@ -69,6 +71,7 @@ impl Series {
             windows: RateWindows::default(),
             ideal: None,
             unplayed: false,
+            unfetched: false,
             queue: Queue::default(),
             beginning: None,
             not_clear: QuantileSeries::default(),
@@ -103,6 +106,7 @@ impl Series {
         self.samples += items * batch.dur_ns.len() as f64;
         self.beginning = None;
         self.unplayed |= self.ideal.is_some() && batch.wait_ns.is_empty();
+        self.unfetched |= batch.fetch_ns.is_empty();
         for request in batch.requests() {
             let ideal_ns = self.queue.ideal_ns(request);
             self.times.push(times::row(items, request, ideal_ns));

@@ -5,7 +5,7 @@ use super::assessment::{
 };
 use super::disturbance::{Columns, Disturbance};
 use super::series::Series;
-use super::times::{BUSY, CLEAR, ELAPSED, IDEAL, ITEMS, LATENCY, STEPS, TIME};
+use super::times::{BUSY, CLEAR, ELAPSED, FETCH, IDEAL, ITEMS, LATENCY, STEPS, TIME};
 use crate::control::policy::StopPolicy;
 use crate::event::Note;
 use crate::stats::anytime::unsteadiness;
@@ -22,6 +22,8 @@ pub(crate) enum Of {
     Mean,
     /// The time of the answers over what elapsed, in percent.
     Busy,
+    /// The time in which steps waited for their data over what elapsed, in percent.
+    Fetch,
 }
 
 /// A ratio of two sums over the steps.
@@ -38,6 +40,7 @@ impl Ratio<'_> {
             Of::PerSample => (ELAPSED, ITEMS, 1.0),
             Of::Mean => (LATENCY, STEPS, 1.0),
             Of::Busy => (BUSY, ELAPSED, 100.0),
+            Of::Fetch => (FETCH, ELAPSED, 100.0),
         }
     }
 }
@@ -86,10 +89,11 @@ impl Measure for Ratio<'_> {
             }
             Of::PerSample => times_bounds(self.series, (ELAPSED, ITEMS), Tail::Above, ALPHA),
             Of::Mean => times_bounds(self.series, (LATENCY, STEPS), Tail::Above, ALPHA),
-            Of::Busy => {
+            Of::Busy | Of::Fetch => {
+                let part = self.columns().0;
                 let tail = Tail::Within(0.0, 1.0);
                 let Bounded { bounds, seen } =
-                    times_bounds(self.series, (BUSY, ELAPSED), tail, ALPHA);
+                    times_bounds(self.series, (part, ELAPSED), tail, ALPHA);
                 let percent = |bound| end(bound, |share| share * 100.0);
                 Bounded {
                     bounds: Bounds { low: percent(bounds.low), high: percent(bounds.high) },

@@ -22,16 +22,18 @@ pub(crate) const LATENCY: usize = 2;
 pub(crate) const ELAPSED: usize = 3;
 /// The answer, in seconds.
 pub(crate) const BUSY: usize = 4;
+/// The part of a training step in which it waited for its data, in seconds.
+pub(crate) const FETCH: usize = 5;
 /// Columns from [`STEPS`] on that are kept a second time, this many places further, for steps that nobody disturbed.
-pub(crate) const CLEAR: usize = 5;
+pub(crate) const CLEAR: usize = 6;
 /// [`ELAPSED`] of the disturbed ones.
-pub(crate) const MARKED: usize = 10;
+pub(crate) const MARKED: usize = 12;
 /// Time: all, clear and disturbed.
 pub(crate) const TIME: (usize, usize, usize) = (ELAPSED, ELAPSED + CLEAR, MARKED);
 /// [`LATENCY`] without the load generator's own time, in seconds.
-pub(crate) const IDEAL: usize = 11;
+pub(crate) const IDEAL: usize = 13;
 /// Columns in all.
-pub(crate) const COLUMNS: usize = 12;
+pub(crate) const COLUMNS: usize = 14;
 
 /// Share of the mean latency from which on it is the load generator that is measured.
 const OWN_SHARE: f64 = 0.05;
@@ -50,6 +52,7 @@ pub(crate) fn row(items: f64, request: Request, ideal_ns: u64) -> [f64; COLUMNS]
     row[LATENCY] = seconds(request.latency_ns());
     row[ELAPSED] = seconds(request.elapsed_ns());
     row[BUSY] = seconds(request.dur_ns);
+    row[FETCH] = seconds(request.fetch_ns);
     row[IDEAL] = seconds(ideal_ns);
     row
 }
@@ -144,6 +147,7 @@ mod tests {
             dur_ns: dur * MS,
             wait_ns: (start - scheduled) * MS,
             gap_ns: gap * MS,
+            fetch_ns: 0,
         }
     }
 

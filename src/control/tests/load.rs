@@ -72,6 +72,7 @@ fn empty(phase: Phase) -> StepBatch {
         dur_ns: Vec::new(),
         wait_ns: Vec::new(),
         gap_ns: Vec::new(),
+        fetch_ns: Vec::new(),
         loss: None,
     }
 }

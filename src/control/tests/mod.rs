@@ -2,6 +2,7 @@
 
 mod commands;
 mod confirm;
+mod derived;
 mod devices;
 mod energy;
 mod futility;

@@ -240,6 +240,7 @@ fn a_loss_that_is_no_number_ends_the_run_even_without_early_stop() {
                 dur_ns: vec![MS],
                 wait_ns: Vec::new(),
                 gap_ns: Vec::new(),
+                fetch_ns: Vec::new(),
                 loss: Some(Num(f64::NAN)),
             }),
             match epoch(1, 0.1) {
@@ -348,6 +349,7 @@ fn ten_million_steps_stay_in_bounded_memory() {
         dur_ns: vec![10_000; 10_000],
         wait_ns: Vec::new(),
         gap_ns: Vec::new(),
+        fetch_ns: Vec::new(),
         loss: None,
     };
     for i in 1..=1000u64 {

@@ -97,6 +97,7 @@ impl Sim {
                     dur_ns: Vec::new(),
                     wait_ns: Vec::new(),
                     gap_ns: Vec::new(),
+                    fetch_ns: Vec::new(),
                     loss: None,
                 };
                 while now < end && now - batch.start_ns < self.batch_ms * MS {

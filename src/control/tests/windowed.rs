@@ -113,6 +113,7 @@ fn gaps_count_as_they_do_for_the_throughput() {
                 dur_ns: vec![2 * MS; 4],
                 wait_ns: vec![0; 4],
                 gap_ns: vec![8 * MS; 4],
+                fetch_ns: Vec::new(),
                 loss: None,
             }),
         ));

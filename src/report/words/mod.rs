@@ -8,6 +8,7 @@ mod effect;
 mod figure;
 mod finding;
 mod gate;
+mod lack;
 mod note;
 mod precision;
 mod stop;

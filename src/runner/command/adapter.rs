@@ -116,9 +116,9 @@ impl ProtocolAdapter {
                 Reported::read(&line.text, &self.declared).map_err(|why| (LineFault::Unread, why))
             };
             let taken = match note {
-                Ok(Reported::Steps { items, dur_ns, loss, figures }) => {
+                Ok(Reported::Steps { items, dur_ns, fetch_ns, loss, figures }) => {
                     let (steps, line) = (dur_ns.len().max(1), line.number);
-                    let next = PendingSteps { items, dur_ns, steps, loss, figures, line };
+                    let next = PendingSteps { items, dur_ns, fetch_ns, steps, loss, figures, line };
                     // Without times of their own they share what has passed; of steps of another size nobody knows how.
                     if let Some(next) = join(&mut together, next) {
                         self.flush(together.replace(next), t_ns);
@@ -218,7 +218,7 @@ impl ProtocolAdapter {
     }
 
     fn steps(&mut self, together: PendingSteps, t_ns: u64) -> Result<(), String> {
-        let PendingSteps { items, dur_ns, steps, loss, .. } = together;
+        let PendingSteps { items, dur_ns, fetch_ns, steps, loss, .. } = together;
         let age_ns = t_ns.saturating_sub(self.started_ns);
         let took_ns = dur_ns.iter().fold(0, |sum: u64, dur| sum.saturating_add(*dur));
         if took_ns > age_ns {
@@ -256,6 +256,7 @@ impl ProtocolAdapter {
             dur_ns,
             wait_ns: Vec::new(),
             gap_ns: Vec::new(),
+            fetch_ns,
             loss,
         };
         self.say(WorkerEvent::Steps(batch), t_ns)

@@ -11,6 +11,8 @@ pub(super) struct PendingSteps {
     pub(super) items: u32,
     /// The times that were said; none where they are taken from the clock.
     pub(super) dur_ns: Vec<u64>,
+    /// The parts of these in which they waited for their data; none where that is not said.
+    pub(super) fetch_ns: Vec<u64>,
     pub(super) steps: usize,
     pub(super) loss: Option<Num>,
     /// Values that they say of metrics of the user's own.
@@ -24,11 +26,13 @@ impl PendingSteps {
     pub(super) fn join(&mut self, next: Self) -> Result<(), Self> {
         let alike = self.items == next.items
             && self.dur_ns.is_empty() == next.dur_ns.is_empty()
+            && self.fetch_ns.is_empty() == next.fetch_ns.is_empty()
             && self.steps + next.steps <= MOST_STEPS;
         if !alike {
             return Err(next);
         }
         self.dur_ns.extend(next.dur_ns);
+        self.fetch_ns.extend(next.fetch_ns);
         self.steps += next.steps;
         self.loss = next.loss.or(self.loss);
         self.figures.extend(next.figures);

@@ -24,7 +24,14 @@ pub(super) enum Reported {
     /// A phase begins; `None`: serving, of requests whose size the first of them tells.
     Phase(Option<Phase>),
     /// Consecutive steps; without times they took what has passed.
-    Steps { items: u32, dur_ns: Vec<u64>, loss: Option<Num>, figures: Vec<(String, Num)> },
+    Steps {
+        items: u32,
+        dur_ns: Vec<u64>,
+        /// The parts of these in which they waited for their data; none where that is not said.
+        fetch_ns: Vec<u64>,
+        loss: Option<Num>,
+        figures: Vec<(String, Num)>,
+    },
     /// A pass over the training data is over.
     Epoch(Epoch),
     /// A figure of the command's own.
@@ -63,6 +70,8 @@ struct Step {
     #[serde(default = "one")]
     items: u32,
     dur_s: Option<Durations>,
+    /// The part of each in which it waited for its data.
+    fetch_s: Option<Durations>,
     loss: Option<Num>,
     /// Values of metrics that the grid declares.
     #[serde(flatten)]
@@ -147,6 +156,10 @@ impl Reported {
             Some(Source::Model(figure)) if figure.is_of_test() => {
                 return Ok(Self::Test { accuracy: figure.is_accuracy(), value, samples });
             }
+            Some(Source::Said) if value.finite().is_none_or(|value| value < 0.0) => {
+                return Err(format!("`{name}` must be a number of at least 0"));
+            }
+            Some(Source::Said) => {}
             Some(_) => return Err(format!("`{name}` is measured and not taken from a command")),
             None => {}
         }
@@ -163,7 +176,7 @@ impl Step {
         for (name, value) in self.more {
             if !declared.iter().any(|metric| metric.metric == name) {
                 return Err(format!(
-                    "unknown field `{name}`, expected `items`, `dur_s`, `loss` or a metric that [metrics] declares"
+                    "unknown field `{name}`, expected `items`, `dur_s`, `fetch_s`, `loss` or a metric that [metrics] declares"
                 ));
             }
             let value = Num::deserialize(value).map_err(|_| format!("`{name}` is no number"))?;
@@ -172,31 +185,44 @@ impl Step {
         if self.items == 0 {
             return Err("a step must have `items` of at least 1".to_owned());
         }
-        let durations = match self.dur_s {
-            None => Vec::new(),
-            Some(Durations::One(dur_s)) => vec![dur_s],
-            Some(Durations::Several(several)) if several.is_empty() => {
-                return Err("`dur_s` is an empty list".to_owned());
-            }
-            Some(Durations::Several(several)) => several,
-        };
-        let dur_ns: Option<Vec<u64>> = durations.into_iter().map(nanoseconds).collect();
-        let Some(dur_ns) = dur_ns else {
+        let dur_ns = nanoseconds_of("dur_s", self.dur_s)?;
+        if dur_ns.contains(&0) {
             return Err("`dur_s` must be in seconds, above 0".to_owned());
-        };
-        Ok(Reported::Steps { items: self.items, dur_ns, loss: self.loss, figures })
+        }
+        let fetch_ns = nanoseconds_of("fetch_s", self.fetch_s)?;
+        let alike = fetch_ns.len() == dur_ns.len();
+        let fits = alike && fetch_ns.iter().zip(&dur_ns).all(|(fetch, dur)| fetch <= dur);
+        if !fetch_ns.is_empty() && !fits {
+            return Err("`fetch_s` must be a part of each `dur_s`".to_owned());
+        }
+        Ok(Reported::Steps { items: self.items, dur_ns, fetch_ns, loss: self.loss, figures })
     }
 }
 
+/// Times of steps; none where they are not said.
+fn nanoseconds_of(name: &str, said: Option<Durations>) -> Result<Vec<u64>, String> {
+    let times = match said {
+        None => return Ok(Vec::new()),
+        Some(Durations::One(time)) => vec![time],
+        Some(Durations::Several(several)) if several.is_empty() => {
+            return Err(format!("`{name}` is an empty list"));
+        }
+        Some(Durations::Several(several)) => several,
+    };
+    let all: Option<Vec<u64>> = times.into_iter().map(nanoseconds).collect();
+    all.ok_or_else(|| format!("`{name}` must be in seconds, above 0"))
+}
+
+/// A time of at least 1 ns where it is none of 0.
 fn nanoseconds(seconds: f64) -> Option<u64> {
-    let sane = seconds > 0.0 && seconds < LONGEST_STEP_S;
+    let sane = seconds >= 0.0 && seconds < LONGEST_STEP_S;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "within the limits above"
     )]
     let whole = (seconds * 1e9).round() as u64;
-    sane.then_some(whole.max(1))
+    sane.then_some(if seconds > 0.0 { whole.max(1) } else { 0 })
 }
 
 #[cfg(test)]
@@ -206,7 +232,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn steps(items: u32, dur_ns: &[u64]) -> Reported {
-        Reported::Steps { items, dur_ns: dur_ns.to_vec(), loss: None, figures: Vec::new() }
+        Reported::Steps {
+            items,
+            dur_ns: dur_ns.to_vec(),
+            fetch_ns: Vec::new(),
+            loss: None,
+            figures: Vec::new(),
+        }
     }
 
     #[test]
@@ -215,6 +247,20 @@ mod tests {
             (r#"{"step": {}}"#, steps(1, &[])),
             (r#"{"step": {"items": 32, "dur_s": 0.012}}"#, steps(32, &[12_000_000])),
             (r#"{"step":{"items":2,"dur_s":[0.5,1]}}"#, steps(2, &[500_000_000, 1_000_000_000])),
+            (
+                r#"{"step":{"dur_s":0.5,"fetch_s":0}}"#,
+                Reported::Steps {
+                    items: 1,
+                    dur_ns: vec![500_000_000],
+                    fetch_ns: vec![0],
+                    loss: None,
+                    figures: Vec::new(),
+                },
+            ),
+            (
+                r#"{"metric": {"name": "model.flops", "value": 5}}"#,
+                Reported::Metric { name: "model.flops".into(), value: Num(5.0), samples: None },
+            ),
             (r#" {"phase": "train"} "#, Reported::Phase(Some(Phase::Train))),
             (r#"{"phase": "serve"}"#, Reported::Phase(None)),
             (r#"{"phase": "serve[8]"}"#, Reported::Phase(Some(Phase::Serve(8)))),
@@ -241,7 +287,13 @@ mod tests {
         let f1 = declared(OwnMetric { name: "f1".to_owned(), ..OwnMetric::default() });
         let read = |line: &str| Reported::read(line.as_bytes(), std::slice::from_ref(&f1));
         let figures = vec![("f1".to_owned(), Num(0.5))];
-        let says = Reported::Steps { items: 2, dur_ns: Vec::new(), loss: None, figures };
+        let says = Reported::Steps {
+            items: 2,
+            dur_ns: Vec::new(),
+            fetch_ns: Vec::new(),
+            loss: None,
+            figures,
+        };
         assert_eq!(read(r#"{"step": {"items": 2, "f1": 0.5}}"#), Ok(says));
         for (line, says) in [
             (r#"{"step": {"f2": 0.5}}"#, "unknown field `f2`"),
@@ -264,6 +316,11 @@ mod tests {
             (r#"{"step": {"dur_s": -1}}"#, "above 0"),
             (r#"{"step": {"dur_s": []}}"#, "empty list"),
             (r#"{"step": {"dur_s": 1e300}}"#, "in seconds"),
+            (r#"{"step": {"dur_s": 1, "fetch_s": 2}}"#, "a part of each `dur_s`"),
+            (r#"{"step": {"dur_s": [1, 2], "fetch_s": 1}}"#, "a part of each `dur_s`"),
+            (r#"{"step": {"fetch_s": 1}}"#, "a part of each `dur_s`"),
+            (r#"{"step": {"dur_s": 1, "fetch_s": -1}}"#, "`fetch_s` must be in seconds"),
+            (r#"{"metric": {"name": "model.flops", "value": -1}}"#, "at least 0"),
             (r#"{"step": {"dur": 1}}"#, "unknown field `dur`"),
             (r#"{"stepp": {}}"#, "unknown variant `stepp`, expected one of"),
             (r#"{"phase": "tain"}"#, "`tain` is not a phase"),

@@ -32,6 +32,7 @@ fn spec() -> RunSpec {
         group: None,
         usable_cores: 2.0,
         grams_per_kwh: None,
+        price: None,
         pairing: None,
         answer: None,
     }
@@ -62,6 +63,7 @@ fn of_spec(spec: RunSpec) -> Dispatcher {
         devices: crate::control::Selection::default(),
         device: "cpu".to_owned(),
         grams_per_kwh: None,
+        price: None,
         started_ns: 0,
     };
     let controller = Controller::new((*spec.stop).clone(), context);
@@ -111,6 +113,7 @@ fn steps_of(phase: Phase, start_ns: u64, loss: Option<f64>) -> WorkerEvent {
         dur_ns,
         wait_ns: Vec::new(),
         gap_ns: Vec::new(),
+        fetch_ns: Vec::new(),
         loss: loss.map(Num),
     })
 }

@@ -35,6 +35,7 @@ fn steps(phase: Phase) -> WorkerEvent {
         dur_ns: vec![1],
         wait_ns: Vec::new(),
         gap_ns: Vec::new(),
+        fetch_ns: Vec::new(),
         loss: None,
     })
 }
@@ -72,6 +73,7 @@ fn late_steps() -> WorkerEvent {
         dur_ns: vec![4, 2],
         wait_ns: Vec::new(),
         gap_ns: Vec::new(),
+        fetch_ns: Vec::new(),
         loss: None,
     })
 }
@@ -209,6 +211,7 @@ fn waits_and_gaps_are_those_of_the_steps() {
             dur_ns: vec![1, 1],
             wait_ns: vec![1; waits],
             gap_ns: vec![1; gaps],
+            fetch_ns: Vec::new(),
             loss: None,
         };
         let serve = phase(Phase::Serve(1));
@@ -313,6 +316,7 @@ fn batch(phase: Phase, items: u32, start_ns: u64, dur_ns: &[u64]) -> WorkerEvent
         dur_ns: dur_ns.to_vec(),
         wait_ns: Vec::new(),
         gap_ns: Vec::new(),
+        fetch_ns: Vec::new(),
         loss: None,
     })
 }
@@ -442,6 +446,10 @@ fn a_figure_of_its_own_has_a_name_of_its_own() {
     assert_eq!(says("bleu"), Ok(()));
     for metric in crate::metric::CATALOGUE {
         let found = says(metric.name);
+        if metric.is_said_by_worker() {
+            assert_eq!(found, Ok(()));
+            continue;
+        }
         assert_eq!(
             found,
             Err(format!("a metric named `{}`, which perftune measures itself", metric.name))
@@ -459,4 +467,37 @@ fn a_figure_of_its_own_has_a_name_of_its_own() {
     assert_eq!(found, Err(Violation::Metrics { found: METRICS + 1, seconds: 0 }));
     let again = (0..=MOST_FIGURES).map(|_| named("m"));
     assert_eq!(play([hello()].into_iter().chain(again).collect()).1, Ok(()));
+}
+
+#[test]
+fn waits_for_data_are_parts_of_the_steps_and_figures_of_a_model_no_less_than_0() {
+    for (fetch_ns, fits) in
+        [(vec![], true), (vec![0, 1], true), (vec![1], false), (vec![1, 2], false)]
+    {
+        let batch = StepBatch {
+            phase: Phase::Train,
+            items: 1,
+            start_ns: 0,
+            dur_ns: vec![1, 1],
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
+            fetch_ns,
+            loss: None,
+        };
+        let (_, result) = play(vec![hello(), phase(Phase::Train), WorkerEvent::Steps(batch)]);
+        assert_eq!(result.is_ok(), fits, "{result:?}");
+    }
+    for (name, value, says) in [
+        ("model.flops", 1e9, None),
+        ("model.flops", -1.0, Some("model.flops = -1: it must be a number of at least 0")),
+        ("model.bytes", f64::NAN, Some("at least 0")),
+        ("start.time", 1.0, Some("which perftune measures itself")),
+        ("of its own", -1.0, None),
+    ] {
+        let (name, value) = (name.to_owned(), Num(value));
+        let (_, result) = play(vec![hello(), WorkerEvent::Metric { name, value, samples: None }]);
+        let said = result.err().map(|violation| violation.to_string());
+        assert_eq!(said.is_some(), says.is_some(), "{said:?}");
+        assert!(said.unwrap_or_default().contains(says.unwrap_or_default()));
+    }
 }

@@ -202,6 +202,20 @@ pub enum Violation {
         /// The name.
         name: String,
     },
+    /// A figure that cannot be.
+    #[error("{name} = {value}: it must be a number of at least 0")]
+    Figure {
+        /// The metric.
+        name: String,
+        /// What was said.
+        value: String,
+    },
+    /// Steps that waited longer for their data than they took, or of which some say it and some do not.
+    #[error("`fetch_ns` must have a part of each of the {steps} steps")]
+    Fetch {
+        /// How many there are.
+        steps: usize,
+    },
     /// A name that is none.
     #[error("a metric whose name is not of 1 to {LONGEST_NAME} bytes without control characters")]
     Name,

@@ -5,7 +5,7 @@ use tch::nn::ModuleT;
 use tch::{Device, Tensor};
 
 use super::failure::Failure;
-use super::models::Model;
+use super::models::{Model, Network};
 use super::shim::Autocast;
 
 /// A model whose every pass is in mixed precision: its weights stay 32-bit floats, products and convolutions are of 16-bit
@@ -33,6 +33,12 @@ impl ModuleT for Mixed {
         // It was switched on once when this was built, so it is not silently left out here.
         let _on = Autocast::on(self.device);
         self.model.forward_t(xs, train)
+    }
+}
+
+impl Network for Mixed {
+    fn flops(&self, sample: [i64; 3]) -> Option<i64> {
+        self.model.flops(sample)
     }
 }
 

@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::facts;
 use super::failure::Failure;
-use super::models::Model;
+use super::models::{Model, Network};
 use super::parameters::{Parameters, Size};
 use super::shim::{self, NoScript, ScriptTensors, Unapplied};
 
@@ -78,6 +78,13 @@ impl ModuleT for Script {
             2 => output,
             _ => output.reshape([output.size().first().copied().unwrap_or(1), -1]),
         }
+    }
+}
+
+/// Nobody counts the operations of a file.
+impl Network for Script {
+    fn flops(&self, _sample: [i64; 3]) -> Option<i64> {
+        None
     }
 }
 

@@ -4,9 +4,10 @@ use perftune::clock::Clock;
 use perftune::dataset::{Copies, DataSet, Manifest, Test};
 use perftune::event::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, EPOCH_SAMPLES, EpochReport, Finished, JobSpec,
-    Num, PARAMETERS, PROTOCOL_VERSION, Phase, RandomData, SYNC_COST, ServeSpec, WorkerEvent,
+    Num, PROTOCOL_VERSION, Phase, RandomData, SYNC_COST, ServeSpec, WorkerEvent,
 };
 use perftune::load::Pace;
+use perftune::metric::MetricId;
 use perftune::worker::link::Link;
 use perftune::worker::serving::{self, Serving};
 use tch::nn::ModuleT;
@@ -40,7 +41,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     check(job)?;
     link.phase(Phase::Load)?;
     let mut session = TorchRun::load(job)?;
-    say(link, PARAMETERS, session.parameters.size().parameters as f64)?;
+    session.say_size(link)?;
     say(link, EPOCH_SAMPLES, session.split.trained_on() as f64)?;
     if let Some(serve) = &job.serve {
         session.warm_up_serving(serve, link)?;
@@ -147,6 +148,17 @@ impl TorchRun {
         TrainingData::load(&self.set, &self.split, job.seed, self.device)
     }
 
+    /// What the model is.
+    fn say_size<C: Clock>(&self, link: &mut Link<C>) -> Result<(), Failure> {
+        let size = self.parameters.size();
+        say(link, MetricId::ModelParameters.name(), size.parameters as f64)?;
+        say(link, MetricId::ModelBytes.name(), size.bytes as f64)?;
+        match self.model.flops(self.set.manifest().shape.map(i64::from)) {
+            Some(flops) => say(link, MetricId::ModelFlops.name(), flops as f64),
+            None => Ok(()),
+        }
+    }
+
     /// On an accelerator the first steps or requests load and set up libraries, for seconds: that is no step's time.
     fn least(&self) -> u32 {
         u32::from(self.device != Device::Cpu)
@@ -159,8 +171,18 @@ impl TorchRun {
         link: &mut Link<C>,
     ) -> Result<(), Failure> {
         link.phase(Phase::Warmup)?;
-        for size in &serve.batch_sizes {
-            self.server(*size)?.rehearse(serve.warmup_requests.max(self.least()), link)?;
+        let least = serve.warmup_requests.max(self.least());
+        for (place, size) in serve.batch_sizes.iter().enumerate() {
+            let mut server = self.server(*size)?;
+            // The very first request finds nothing warm.
+            let first = u32::from(place == 0).min(least);
+            let start_ns = link.now_ns();
+            server.rehearse(first, link)?;
+            let took_s = link.now_ns().saturating_sub(start_ns) as f64 * 1e-9;
+            if first > 0 && !link.stop_requested() {
+                say(link, MetricId::ServeFirstLatency.name(), took_s)?;
+            }
+            server.rehearse(least - first, link)?;
         }
         self.say_sync_cost(link)
     }

@@ -5,7 +5,7 @@ use tch::Tensor;
 use tch::nn::{self, ModuleT};
 
 use super::layers::ConvNorm;
-use super::{Failure, Input, Knobs, Model, layers};
+use super::{Failure, Input, Knobs, Model, Network, layers};
 
 #[derive(Debug)]
 struct Cnn {
@@ -47,5 +47,16 @@ impl ModuleT for Cnn {
             );
         }
         layers::flat(&values).apply(&self.head)
+    }
+}
+
+impl Network for Cnn {
+    fn flops(&self, [_, mut height, mut width]: [i64; 3]) -> Option<i64> {
+        let mut flops = layers::linear_flops(&self.head);
+        for block in &self.blocks {
+            flops += block.count(height, width).flops;
+            (height, width) = ((height + 1) / 2, (width + 1) / 2);
+        }
+        Some(flops)
     }
 }

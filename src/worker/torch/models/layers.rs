@@ -3,6 +3,8 @@
 use tch::nn::{self, Init, ModuleT};
 use tch::{Tensor, nn::init};
 
+use crate::torch::size::signed;
+
 /// A linear layer with He initialisation for a ReLU after it, and no initial bias.
 pub(super) fn linear(path: nn::Path<'_>, from: i64, to: i64) -> nn::Linear {
     let config = nn::LinearConfig {
@@ -46,6 +48,20 @@ pub(super) fn flat(xs: &Tensor) -> Tensor {
 pub(super) struct ConvNorm {
     conv: nn::Conv2D,
     norm: nn::BatchNorm,
+    stride: i64,
+}
+
+/// Floating-point operations of a linear layer for one sample.
+pub(super) fn linear_flops(layer: &nn::Linear) -> i64 {
+    2 * signed(layer.ws.numel())
+}
+
+/// Operations, and the height and width of what comes out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    pub(super) flops: i64,
+    pub(super) height: i64,
+    pub(super) width: i64,
 }
 
 impl ConvNorm {
@@ -68,7 +84,16 @@ impl ConvNorm {
         Self {
             conv: nn::conv2d(path / "conv", from, to, size, config),
             norm: nn::batch_norm2d(path / "norm", to, norm),
+            stride,
         }
+    }
+
+    /// Operations of the convolution for one sample of this height and width.
+    pub(super) fn count(&self, height: i64, width: i64) -> Counted {
+        // Padded so that each side is divided by the stride, rounded up.
+        let side = |side: i64| (side + self.stride - 1) / self.stride;
+        let (height, width) = (side(height), side(width));
+        Counted { flops: 2 * signed(self.conv.ws.numel()) * height * width, height, width }
     }
 }
 

@@ -4,7 +4,7 @@ use perftune::event::ModelSpec;
 use tch::Tensor;
 use tch::nn::{self, ModuleT};
 
-use super::{Failure, Input, Knobs, Model, layers};
+use super::{Failure, Input, Knobs, Model, Network, layers};
 
 #[derive(Debug)]
 struct Mlp {
@@ -32,5 +32,12 @@ impl ModuleT for Mlp {
             .iter()
             .fold(flat, |values, layer| values.apply(layer).relu());
         last.apply(&self.head)
+    }
+}
+
+impl Network for Mlp {
+    fn flops(&self, _sample: [i64; 3]) -> Option<i64> {
+        let layers = self.hidden.iter().chain([&self.head]);
+        Some(layers.map(layers::linear_flops).sum())
     }
 }

@@ -16,8 +16,15 @@ pub(super) struct Input {
     pub(super) classes: i64,
 }
 
+/// What is known of a model besides what it makes of samples.
+pub(super) trait Network: nn::ModuleT {
+    /// Floating-point operations of a forward pass over one sample of channels, height and width, in matrix products and
+    /// convolutions: two for each multiplication and its addition. None where nobody counts them.
+    fn flops(&self, sample: [i64; 3]) -> Option<i64>;
+}
+
 /// A model: N x C x H x W in, N x classes logits out.
-pub(super) type Model = Box<dyn nn::ModuleT>;
+pub(super) type Model = Box<dyn Network>;
 
 /// The model's knobs with its own defaults filled in.
 #[derive(Debug, Clone, Copy)]

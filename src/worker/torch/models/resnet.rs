@@ -6,8 +6,8 @@ use perftune::event::ModelSpec;
 use tch::Tensor;
 use tch::nn::{self, ModuleT};
 
-use super::layers::ConvNorm;
-use super::{Failure, Input, Knobs, Model, layers};
+use super::layers::{ConvNorm, Counted};
+use super::{Failure, Input, Knobs, Model, Network, layers};
 
 /// Sides below this are not halved any more: nothing would be left to convolve.
 const SMALLEST_HALVED: i64 = 4;
@@ -85,5 +85,19 @@ impl ModuleT for ResNet {
         last.adaptive_avg_pool2d([1, 1])
             .flatten(1, -1)
             .apply(&self.head)
+    }
+}
+
+impl Network for ResNet {
+    fn flops(&self, [_, height, width]: [i64; 3]) -> Option<i64> {
+        let mut sum = self.stem.count(height, width);
+        for block in &self.blocks {
+            let Counted { flops, height, width } = sum;
+            let first = block.first.count(height, width);
+            let second = block.second.count(first.height, first.width);
+            let shortcut = block.shortcut.as_ref().map_or(0, |s| s.count(height, width).flops);
+            sum = Counted { flops: flops + first.flops + second.flops + shortcut, ..second };
+        }
+        Some(sum.flops + layers::linear_flops(&self.head))
     }
 }

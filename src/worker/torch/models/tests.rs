@@ -115,3 +115,21 @@ fn a_seed_makes_the_same_weights_again() {
     assert!((0..20).any(|_| weights(1) == weights(1)));
     assert_ne!(weights(1), weights(2));
 }
+
+#[test]
+fn operations_are_those_of_products_and_convolutions() {
+    let flops = |name, depth, width, shape| {
+        let store = nn::VarStore::new(Device::Cpu);
+        let model =
+            build(&spec(name, depth, width), &store.root(), Input { shape, classes: 10 }).unwrap();
+        model.flops(shape).unwrap()
+    };
+    let image = [1, 28, 28];
+    assert_eq!(flops("mlp", None, None, image), 2 * (784 * 256 + 256 * 256 + 2560));
+    // 28 x 28, then pooled to 14 x 14, then 7 x 7 x 64 features.
+    let convolutions = 784 * 9 * 32 + 196 * 9 * 32 * 64;
+    assert_eq!(flops("cnn", None, None, image), 2 * (convolutions + 3136 * 10));
+    // What torch.utils.flop_counter says of the same nets written in Python.
+    assert_eq!(flops("resnet", Some(20), None, [3, 32, 32]), 81_626_368);
+    assert_eq!(flops("resnet", None, None, image), 18_691_840);
+}
