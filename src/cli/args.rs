@@ -11,7 +11,7 @@ mod shard;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use self::help::{
@@ -68,6 +68,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// List the models, data sets or metrics that a grid may name, or its keys
     List(ListArgs),
+    /// Print a file by which a program tells perftune of its steps
+    Helper(HelperArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -348,6 +350,22 @@ pub struct ListArgs {
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = ListFormat::Table)]
     pub format: ListFormat,
+}
+
+/// `perftune helper`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  perftune helper python > perftune.py")]
+pub struct HelperArgs {
+    /// The language
+    #[arg(value_enum)]
+    pub language: Language,
+}
+
+/// A language that there is such a file for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// A module of Python, with callbacks for Lightning, Hugging Face and Keras
+    Python,
 }
 
 /// `perftune completions`.

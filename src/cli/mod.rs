@@ -18,6 +18,7 @@ pub mod document;
 pub mod dry_run;
 pub mod exec;
 pub mod exit;
+pub mod helper;
 pub mod interrupt;
 pub mod list;
 pub mod merge;
@@ -77,6 +78,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
         Command::Baseline(args) => baseline::baseline(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::List(args) => list::list(args),
+        Command::Helper(args) => helper::helper(args),
         Command::Completions(args) => completions::completions(args),
     }
 }

@@ -507,6 +507,7 @@ fn a_subcommand_is_short() {
         "completions",
         "doctor/mod",
         "exec",
+        "helper",
         "list",
         "replay",
         "report",

@@ -18,6 +18,7 @@ fn help_pages() {
         ("help_check_short", &["check", "-h"]),
         ("help_doctor", &["doctor", "--help"]),
         ("help_list", &["list", "--help"]),
+        ("help_helper", &["helper", "--help"]),
         ("help_completions", &["completions", "--help"]),
         ("no_arguments", &[]),
     ] {

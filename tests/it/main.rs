@@ -26,6 +26,7 @@ mod environment;
 mod exec;
 mod exec_sweep;
 mod faults;
+mod helper;
 mod html;
 mod layers;
 mod limits;

@@ -1,0 +1,17 @@
+//! `perftune helper`.
+//!
+//! Invariant: what it prints needs nothing that is not in it.
+
+use super::args::{HelperArgs, Language};
+use super::exit::ExitStatus;
+use super::output;
+use crate::app::Fault;
+
+/// Prints the file that a program of this language includes.
+pub fn helper(args: &HelperArgs) -> Result<ExitStatus, Fault> {
+    let text = match args.language {
+        Language::Python => include_str!("helper/perftune.py"),
+    };
+    output::print(text.as_bytes())?;
+    Ok(ExitStatus::Ok)
+}

@@ -1,0 +1,34 @@
+"""A training that takes 6 ms a step, 2 of them to wait for its data."""
+import os
+import sys
+import time
+
+import perftune
+
+
+class Batch:
+    def __init__(self, size):
+        self.shape = (size, 3)
+
+
+def loader():
+    for number in range(50):
+        time.sleep(0.002)
+        yield {"images": Batch(8 if number < 49 else 5)}
+
+
+for number in range(3):
+    seen = 0
+    for batch in perftune.steps(loader()):
+        time.sleep(0.004)
+        seen += batch["images"].shape[0]
+    perftune.epoch(1.0 / (number + 1), validation_accuracy=0.5 + number / 10)
+perftune.log(f1=0.8, nothing=float("nan"))
+print(seen, perftune.listening())
+child = os.fork()
+if child == 0:
+    perftune.log(f1=0.1)
+    sys.exit(0)
+os.waitpid(child, 0)
+for batch, samples in [([[1, 2], [3, 4], [5, 6]], 2), ((Batch(7), Batch(1)), 7), ([1, 2, 3], 3), (Batch(4), 4), (5, 1)]:
+    assert perftune.size(batch) == samples, (batch, samples)
