@@ -140,25 +140,7 @@ impl WorkerStream {
                 self.phase = Some(*phase);
                 self.held.phase(*phase, t_ns);
             }
-            WorkerEvent::Steps(batch) => {
-                if Some(batch.phase) != self.phase {
-                    let current = self.phase.map_or("no phase".to_owned(), |p| p.to_string());
-                    return Err(Violation::Phase { found: batch.phase, current });
-                }
-                if batch.end_ns() > t_ns {
-                    return Err(Violation::Future { ahead_ns: batch.end_ns() - t_ns });
-                }
-                if batch.items == 0 || batch.dur_ns.is_empty() {
-                    return Err(Violation::EmptySteps {
-                        steps: batch.dur_ns.len(),
-                        items: batch.items,
-                    });
-                }
-                check_times(batch)?;
-                if !self.command {
-                    self.held.steps(batch)?;
-                }
-            }
+            WorkerEvent::Steps(batch) => self.steps(batch, t_ns)?,
             WorkerEvent::MaxRate(found) => check_rate(self.phase, found)?,
             WorkerEvent::Epoch(report) => {
                 accuracy(report.validation_accuracy)?;
@@ -195,6 +177,25 @@ impl WorkerStream {
             WorkerEvent::Hello(_) | WorkerEvent::Failed(_) => {
                 return Err(Violation::Order { found: "hello", expected: "work" });
             }
+        }
+        Ok(())
+    }
+
+    /// Steps, which lie in their phase and in the past.
+    fn steps(&mut self, batch: &StepBatch, t_ns: u64) -> Result<(), Violation> {
+        if Some(batch.phase) != self.phase {
+            let current = self.phase.map_or("no phase".to_owned(), |p| p.to_string());
+            return Err(Violation::Phase { found: batch.phase, current });
+        }
+        if batch.end_ns() > t_ns {
+            return Err(Violation::Future { ahead_ns: batch.end_ns() - t_ns });
+        }
+        if batch.items == 0 || batch.dur_ns.is_empty() {
+            return Err(Violation::EmptySteps { steps: batch.dur_ns.len(), items: batch.items });
+        }
+        check_times(batch)?;
+        if !self.command {
+            self.held.steps(batch)?;
         }
         Ok(())
     }
@@ -310,11 +311,16 @@ impl WorkerStream {
 
 fn check_times(batch: &StepBatch) -> Result<(), Violation> {
     let steps = batch.dur_ns.len();
-    for (what, list) in [("wait_ns", &batch.wait_ns), ("gap_ns", &batch.gap_ns)] {
+    let lists =
+        [("wait_ns", &batch.wait_ns), ("gap_ns", &batch.gap_ns), ("fetch_ns", &batch.fetch_ns)];
+    for (what, list) in lists {
         let found = list.len();
         if found != 0 && found != steps {
             return Err(Violation::Times { what, found, steps });
         }
+    }
+    if batch.fetch_ns.iter().zip(&batch.dur_ns).any(|(fetch, whole)| fetch > whole) {
+        return Err(Violation::Fetch);
     }
     Ok(())
 }

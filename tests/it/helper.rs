@@ -1,4 +1,5 @@
 //! `perftune helper python`: what it prints, under perftune and without it, with real Python and the real packages.
+#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -190,10 +190,16 @@ fn what_a_model_is_how_it_starts_and_what_it_costs_are_figures() {
     );
     lab.run(&["--full", "--set", "serve.enabled=true"]).exits(0);
     let figure = |phase, metric| lab.figure("mlp-digits", phase, metric).unwrap();
-    let parameters = f64::from(64 * 256 + 256 + 256 * 256 + 256 + 2560 + 10);
-    assert_eq!(figure("run", "model.parameters"), parameters);
-    assert_eq!(figure("run", "model.bytes"), 4.0 * parameters);
-    assert_eq!(figure("run", "model.flops"), f64::from(2 * (64 * 256 + 256 * 256 + 2560)));
+    let weights = 64 * 256 + 256 * 256 + 2560;
+    let parameters = weights + 256 + 256 + 10;
+    for (metric, expected) in [
+        ("model.parameters", parameters),
+        ("model.bytes", 4 * parameters),
+        ("model.flops", 2 * weights),
+    ] {
+        let found = figure("run", metric);
+        assert!((found - f64::from(expected)).abs() < 0.5, "{metric}: {found}");
+    }
     let (start, load) = (figure("run", "start.time"), figure("run", "load.time"));
     assert!(0.0 < load && load < start && start < 60.0, "{load} {start}");
     let first = figure("run", "serve.first_latency");

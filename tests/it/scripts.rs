@@ -33,7 +33,7 @@ fn a_file_is_served_in_each_pattern_and_trained_to_the_end() {
         for (pattern, more) in [("single-stream", None), ("server", Some(rate))] {
             let pattern = format!("serve.pattern={pattern}");
             let mut args = vec!["--full", "--fresh", "--set", &pattern];
-            more.into_iter().for_each(|more| args.extend(["--set", more]));
+            args.extend(more.into_iter().flat_map(|more| ["--set", more]));
             lab.run(&args).exits(0);
             for phase in ["serve[1]", "serve[7]"] {
                 assert!(lab.figure("mine-digits", phase, "serve.throughput").unwrap() > 0.0);

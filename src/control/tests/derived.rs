@@ -11,7 +11,7 @@ fn told(name: MetricId, value: f64) -> Message {
 }
 
 /// 64 samples every 2 ms on two cores, half a second after the start.
-fn trained(more: Vec<Message>, price: Option<Price>) -> Controller {
+fn trained(more: &[Message], price: Option<Price>) -> Controller {
     let sim = Sim {
         phases: vec![(Phase::Load, 0.5), (Phase::Train, 10.0)],
         step: |_, _, _| 2.0,
@@ -20,7 +20,7 @@ fn trained(more: Vec<Message>, price: Option<Price>) -> Controller {
     };
     let mut controller =
         Controller::new(policy(&["throughput"]), RunContext { price, ..context() });
-    feed(&mut controller, &more);
+    feed(&mut controller, more);
     feed(&mut controller, &sim.messages());
     controller
 }
@@ -34,7 +34,7 @@ fn figure(controller: &Controller, metric: MetricId) -> (Option<f64>, Vec<Note>)
 #[test]
 fn what_is_said_of_a_model_and_its_start_has_rows_and_what_is_not_has_a_reason() {
     let said = [(MetricId::ModelParameters, 1000.0), (MetricId::ServeFirstLatency, 0.25)];
-    let controller = trained(said.map(|(id, value)| told(id, value)).into(), None);
+    let controller = trained(&said.map(|(id, value)| told(id, value)), None);
     for (id, value) in said {
         assert_eq!(figure(&controller, id), (Some(value), vec![]), "{id}");
     }
@@ -51,7 +51,7 @@ fn what_is_said_of_a_model_and_its_start_has_rows_and_what_is_not_has_a_reason()
 #[test]
 fn operations_cpu_time_and_price_follow_from_the_throughput() {
     let price = Price { per_hour: 3.6, currency: "EUR".to_owned() };
-    let controller = trained(vec![told(MetricId::ModelFlops, 1e6)], Some(price));
+    let controller = trained(&[told(MetricId::ModelFlops, 1e6)], Some(price));
     let close = |id: MetricId, expected: f64| {
         let found = figure(&controller, id).0.unwrap();
         assert!((found / expected - 1.0).abs() < 0.01, "{id}: {found} is not {expected}");

@@ -159,9 +159,8 @@ impl Reported {
             Some(Source::Said) if value.finite().is_none_or(|value| value < 0.0) => {
                 return Err(format!("`{name}` must be a number of at least 0"));
             }
-            Some(Source::Said) => {}
+            Some(Source::Said) | None => {}
             Some(_) => return Err(format!("`{name}` is measured and not taken from a command")),
-            None => {}
         }
         if !is_own_name(&name) {
             return Err(format!("the name of a metric must have 1 to {LONGEST_NAME} bytes"));
@@ -215,7 +214,7 @@ fn nanoseconds_of(name: &str, said: Option<Durations>) -> Result<Vec<u64>, Strin
 
 /// A time of at least 1 ns where it is none of 0.
 fn nanoseconds(seconds: f64) -> Option<u64> {
-    let sane = seconds >= 0.0 && seconds < LONGEST_STEP_S;
+    let sane = (0.0..LONGEST_STEP_S).contains(&seconds);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -101,11 +101,6 @@ impl Held {
         if batch.dur_ns.contains(&0) {
             return Err(Violation::Instant { phase: batch.phase });
         }
-        let waits = batch.fetch_ns.iter().zip(&batch.dur_ns);
-        let alike = batch.fetch_ns.is_empty() || batch.fetch_ns.len() == batch.dur_ns.len();
-        if !alike || waits.into_iter().any(|(fetch, dur)| fetch > dur) {
-            return Err(Violation::Fetch { steps: batch.dur_ns.len() });
-        }
         if batch.start_ns < self.from_ns {
             let (by_ns, than) = (self.from_ns - batch.start_ns, self.from);
             return Err(Violation::Past { what: "steps", by_ns, than });

@@ -210,12 +210,9 @@ pub enum Violation {
         /// What was said.
         value: String,
     },
-    /// Steps that waited longer for their data than they took, or of which some say it and some do not.
-    #[error("`fetch_ns` must have a part of each of the {steps} steps")]
-    Fetch {
-        /// How many there are.
-        steps: usize,
-    },
+    /// Steps that waited longer for their data than they took.
+    #[error("a step whose `fetch_ns` is more than its `dur_ns`")]
+    Fetch,
     /// A name that is none.
     #[error("a metric whose name is not of 1 to {LONGEST_NAME} bytes without control characters")]
     Name,

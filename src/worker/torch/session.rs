@@ -330,17 +330,13 @@ pub(super) fn build(
     manifest: &Manifest,
     device: Device,
 ) -> Result<(Model, Parameters), Failure> {
-    let (model, parameters) = match &job.model.script {
-        Some(spec) => script::build(spec, job.train.epochs > 0, device)?,
-        None => {
-            let store = nn::VarStore::new(device);
-            let input = Input {
-                shape: manifest.shape.map(i64::from),
-                classes: i64::from(manifest.classes),
-            };
-            let model = models::build(&job.model, &store.root(), input)?;
-            (model, Parameters::flatten(&store)?)
-        }
+    let (model, parameters) = if let Some(spec) = &job.model.script {
+        script::build(spec, job.train.epochs > 0, device)?
+    } else {
+        let store = nn::VarStore::new(device);
+        let (shape, classes) = (manifest.shape.map(i64::from), i64::from(manifest.classes));
+        let model = models::build(&job.model, &store.root(), Input { shape, classes })?;
+        (model, Parameters::flatten(&store)?)
     };
     Ok((precision::with(job.precision, model, device)?, parameters))
 }

@@ -38,7 +38,8 @@ pub(super) fn check(job: &str) -> Result<ScriptGives, Failure> {
     let mut results = 1;
     for size in sizes {
         let applied = tch::no_grad(|| script.apply(&samples(size)?, false))?;
-        (results, _) = (applied.results, fits(&applied.output, size, &job, manifest.classes)?);
+        fits(&applied.output, size, &job, manifest.classes)?;
+        results = applied.results;
     }
     drop(script);
     if job.train.epochs > 0 {
