@@ -91,6 +91,7 @@ impl Run {
             (Source::CommandTime, ..) => self.command_time(),
             (Source::Said, ..) => self.said(metric),
             (Source::Start(part), ..) => self.start.figure(part, self.context.started_ns),
+            (Source::Ipc, ..) => self.totals.ipc(),
             (Source::Flops, ..) => self.flops(of, ended),
             (Source::Cost(what), ..) => self.cost(what, of, ended),
             (Source::Own, MetricKind::Scalar, _) => self.own(metric, ended),

@@ -104,6 +104,10 @@ impl Totals {
                 *counter = counter.max(value);
             }
         }
+        // No metric is of them alone.
+        if let Some(cycles) = sample.get(Field::Cycles) {
+            self.counters.insert(Field::Cycles, cycles);
+        }
         self.remember_gaps(sample);
     }
 
@@ -147,6 +151,15 @@ impl Totals {
     /// The newest reading of a cumulative counter.
     pub(super) fn counter(&self, source: Source) -> Option<f64> {
         self.counters.get(&source.field()?).copied()
+    }
+
+    /// Instructions a cycle.
+    pub(super) fn ipc(&self) -> Figure {
+        let count = |field| self.counters.get(&field).copied().filter(|count| *count > 0.0);
+        match (count(Field::Instructions), count(Field::Cycles)) {
+            (Some(instructions), Some(cycles)) => Figure::exact(instructions / cycles, self.ticks),
+            _ => Figure::missing(Note::NotReported),
+        }
     }
 
     /// A counter of the run; `command`: it is one, whose use the kernel tells and not a worker.

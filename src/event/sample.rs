@@ -39,6 +39,15 @@ pub struct ResourceSample {
     /// Time that the tree's threads waited in a run queue, in nanoseconds: the cheapest sign of interference. Like the context
     /// switches it is read thread by thread, each about once a second: up to a second old, and a lower bound.
     pub run_delay_ns: Option<u64>,
+    /// Instructions that the processors finished for the tree, in user space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<u64>,
+    /// Cycles of the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<u64>,
+    /// Accesses of the same that no cache had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_misses: Option<u64>,
     /// Living processes of the tree.
     pub processes: u32,
     /// Living threads of the tree.
@@ -75,6 +84,9 @@ impl ResourceSample {
             Field::MinorFaults => self.minor_faults,
             Field::MajorFaults => self.major_faults,
             Field::InvoluntarySwitches => self.involuntary_switches,
+            Field::Instructions => self.instructions,
+            Field::Cycles => self.cycles,
+            Field::CacheMisses => self.cache_misses,
             Field::RunDelay => self.run_delay_ns,
             Field::Busy => host.busy_ns,
             Field::Steal => host.steal_ns,

@@ -639,6 +639,28 @@ catalogue![
         about: "CPU time of the worker's process tree over the whole run",
         ..COUNTER
     },
+    CpuInstructions = MetricDef {
+        name: "cpu.instructions",
+        group: "cpu",
+        source: Source::Tick(Field::Instructions),
+        about: "instructions that the processors finished for the worker's process tree in user space, over the whole run",
+        ..COUNTER
+    },
+    CpuIpc = MetricDef {
+        name: "cpu.ipc",
+        group: "cpu",
+        source: Source::Ipc,
+        better: Some(Better::Higher),
+        about: "cpu.instructions / cycles of the same",
+        ..METRIC
+    },
+    CpuCacheMisses = MetricDef {
+        name: "cpu.cache_misses",
+        group: "cpu",
+        source: Source::Tick(Field::CacheMisses),
+        about: "accesses of the same that the processors' last cache did not have",
+        ..COUNTER
+    },
     CpuTimePerSample = MetricDef {
         name: "cpu.time_per_sample",
         group: "cpu",

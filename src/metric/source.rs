@@ -46,6 +46,8 @@ pub enum Source {
     CpuPerSample,
     /// The passes of the training over the time of its steps.
     Flops,
+    /// Instructions over cycles.
+    Ipc,
     /// The price of an hour, and what was done in it.
     Cost(CostOf),
 }
@@ -126,6 +128,12 @@ fields![
     /// Context switches forced on the tree.
     InvoluntarySwitches =
         FieldDef { key: "involuntary_switches", column: "involuntary_switches", ..COUNTER },
+    /// Instructions that the processor finished.
+    Instructions = FieldDef { key: "instructions", column: "instructions", ..COUNTER },
+    /// Cycles of the processor.
+    Cycles = FieldDef { key: "cycles", column: "cycles", ..COUNTER },
+    /// Reads and writes that no cache of the processor had.
+    CacheMisses = FieldDef { key: "cache_misses", column: "cache_misses", ..COUNTER },
     /// Time that threads waited for a core.
     RunDelay = FieldDef { key: "run_delay_ns", column: "run_delay_s", ..TIME },
     /// CPU time of everything on the machine.
@@ -297,6 +305,7 @@ impl Source {
             Self::Device(DeviceKind::Tpu, reading) => {
                 of_tpu && (last == device || last == reading.key())
             }
+            Self::Ipc => [Field::Instructions.key(), Field::Cycles.key()].contains(&last),
             _ => self.field().is_some_and(|field| field.key() == last),
         }
     }

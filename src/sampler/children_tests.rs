@@ -458,7 +458,7 @@ fn stopping_does_not_wait_for_the_next_tick() {
     assert_eq!((report.ticks, report.skipped), (2, 0), "the first and the last");
     assert!(report.interval_ns().unwrap() > 0.0);
     let names: Vec<_> = report.probe_cost_ns.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["tree", "host", "energy", "gpu", "drm", "tpu"]);
+    assert_eq!(names, ["tree", "host", "counters", "energy", "gpu", "drm", "tpu"]);
 }
 
 #[test]

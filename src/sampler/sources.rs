@@ -4,9 +4,9 @@
 use super::elsewhere;
 use super::policy::SamplerPolicy;
 use super::probe::Probe;
-use super::{drm, energy, gpu, sysfs, tpu};
 #[cfg(target_os = "linux")]
-use super::{host, proc, tree};
+use super::{counters, host, proc, tree};
+use super::{drm, energy, gpu, sysfs, tpu};
 
 /// What is asked on threads of its own for all runs of a sampler.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub(super) fn probes(pid: u32, sources: &Sources) -> Vec<Box<dyn Probe>> {
     vec![
         Box::new(tree),
         Box::new(host),
+        #[cfg(target_os = "linux")]
+        Box::new(counters::CounterProbe::new(pid)),
         Box::new(energy::EnergyProbe::new(policy.energy, &sys)),
         Box::new(gpu::GpuProbe::new(sources.gpu.clone())),
         // After the probe whose missing driver it may make good.
