@@ -12,7 +12,7 @@
 //! load                       requests and their queue, in real or virtual time
 //! control  schedule  search  sampler  worker  store
 //! gate                       is it worse than the baseline?
-//! runner  report
+//! runner  report  engine
 //! config
 //! app                        the use cases
 //! cli                        the only module with a terminal, exit codes and command-line arguments
@@ -28,6 +28,7 @@ pub mod config;
 pub mod control;
 pub mod dataset;
 pub mod document;
+pub mod engine;
 pub mod event;
 pub mod gate;
 pub mod interference;

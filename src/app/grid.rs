@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::Fault;
 use super::datasets::Catalogue;
 use crate::config::plan::Plan;
-use crate::config::{self, CommandRequest, GridSource, MachineFacts, Request};
+use crate::config::{self, CommandRequest, GridSource, GridText, MachineFacts, Request};
 use crate::sampler;
 use crate::schedule::Repeats;
 use crate::units::Span;
@@ -67,6 +67,17 @@ pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
         let folder = grid.path.parent().map_or(here.clone(), |folder| here.join(folder));
         (GridSource::Path(grid.path.to_owned()), folder)
     };
+    planned(grid, source, base_dir)
+}
+
+/// The checked plan of a grid whose texts were kept, in the working directory that it was read in.
+pub(super) fn load_kept(grid: &GridFile<'_>, texts: &[GridText]) -> Result<Plan, Fault> {
+    let here = std::env::current_dir()?;
+    let folder = grid.path.parent().map_or(here.clone(), |folder| here.join(folder));
+    planned(grid, GridSource::Kept(texts.into()), folder)
+}
+
+fn planned(grid: &GridFile<'_>, source: GridSource, base_dir: PathBuf) -> Result<Plan, Fault> {
     let catalogue = Catalogue::near(&base_dir);
     let request = Request {
         source,

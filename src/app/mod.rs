@@ -31,6 +31,7 @@ pub mod session;
 pub mod shadow;
 pub mod shard;
 pub mod summary;
+pub mod tasks;
 
 pub use self::fault::{Fault, error_text};
 pub use self::observer::{Expected, Observer};

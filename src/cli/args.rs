@@ -4,6 +4,7 @@
 
 mod against;
 mod baseline;
+mod engine;
 mod exec;
 mod help;
 mod merge;
@@ -24,12 +25,14 @@ use super::options::{
     ReportFormat, Verbosity, assignment,
 };
 use crate::app::grid::{GridFile, MOST_CELLS};
+use crate::app::tasks::EngineName;
 use crate::schedule::Repeats;
 use crate::store::Existing;
 use crate::units::{Share, Span};
 
 pub use self::against::AgainstArgs;
 pub use self::baseline::{BaselineArgs, BaselineCommand};
+pub use self::engine::{CancelArgs, StatusArgs};
 pub use self::exec::ExecArgs;
 pub use self::merge::MergeArgs;
 pub use self::shard::ShardChoice;
@@ -56,6 +59,10 @@ pub enum Command {
     Exec(Box<ExecArgs>),
     /// Rebuild the reports of a results folder and print them
     Report(ReportArgs),
+    /// Say how the tasks stand that --engine slurm has submitted
+    Status(StatusArgs),
+    /// End the tasks that --engine slurm has submitted
+    Cancel(CancelArgs),
     /// Put results folders that hold parts of one grid together
     Merge(MergeArgs),
     /// Say whether a candidate is worse than a baseline: a gate for CI
@@ -141,9 +148,24 @@ pub struct RunArgs {
     #[arg(long, value_name = "I/N", help_heading = "What to run")]
     pub shard: Option<ShardChoice>,
 
-    /// Print the runs with their resolved settings, and run nothing
+    /// Print the runs with their resolved settings, or of --engine slurm the job
+    /// script, and run nothing
     #[arg(long, help_heading = "What to run")]
     pub dry_run: bool,
+
+    /// Who runs the cells [default: what [engine] of the grid says, else local]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHO",
+        conflicts_with = "against",
+        help_heading = "Where to run"
+    )]
+    pub engine: Option<EngineName>,
+
+    /// With --engine slurm: wait for the tasks, and print the reports
+    #[arg(long, help_heading = "Where to run")]
+    pub wait: bool,
 
     /// With a baseline beside it.
     #[command(flatten)]

@@ -88,6 +88,8 @@ mod tests {
                 grace_ns: 2_000_000_000,
             },
             warnings: Vec::new(),
+            engine: Default::default(),
+            texts: Vec::new(),
             keys: serde_json::Value::Null,
             sources: vec![("train.epochs".to_owned(), "grid.toml:9".to_owned())],
             notes: Vec::new(),

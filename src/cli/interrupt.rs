@@ -6,9 +6,10 @@
 use std::io;
 use std::os::raw::c_int;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -20,6 +21,28 @@ pub fn listen(obey: impl FnMut() + Send + 'static) -> io::Result<()> {
         signals.push(SIGHUP);
     }
     listen_to(&signals, obey)
+}
+
+/// What a task was told before anybody listened, and since.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// Its time is nearly over.
+    pub out_of_time: Arc<AtomicBool>,
+    /// It is to end.
+    pub to_end: Arc<AtomicBool>,
+}
+
+/// From now on neither of these ends the process; who begins later finds them.
+pub fn told() -> io::Result<Told> {
+    let told = Told::default();
+    flag::register(SIGUSR2, Arc::clone(&told.out_of_time))?;
+    flag::register(SIGTERM, Arc::clone(&told.to_end))?;
+    Ok(told)
+}
+
+/// Calls `obey` on a thread of its own for each warning that the time of a task is nearly over.
+pub fn listen_to_warning(obey: impl FnMut() + Send + 'static) -> io::Result<()> {
+    listen_to(&[SIGUSR2], obey)
 }
 
 /// Children are waited for even if the parent process has left SIGCHLD ignored: then the kernel would drop their ends. What
@@ -46,7 +69,6 @@ fn listen_to(signals: &[c_int], mut obey: impl FnMut() + Send + 'static) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use signal_hook::consts::SIGUSR2;
     use signal_hook::low_level::raise;
     use std::sync::mpsc;
     use std::time::Duration;

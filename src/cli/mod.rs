@@ -16,6 +16,7 @@ pub mod diagnostic;
 pub mod doctor;
 pub mod document;
 pub mod dry_run;
+pub mod engine;
 pub mod exec;
 pub mod exit;
 pub mod helper;
@@ -30,6 +31,8 @@ pub mod report;
 pub mod run;
 pub mod self_test;
 pub mod shard;
+pub mod status;
+pub mod task;
 
 use std::env;
 use std::ffi::OsString;
@@ -44,6 +47,7 @@ use self::exit::ExitStatus;
 use self::output::Screen;
 use crate::app::Fault;
 use crate::app::launch::SCRIPTED_WORKER;
+use crate::app::tasks::TASK;
 
 /// Does what the arguments ask for.
 pub fn main() -> ExitCode {
@@ -52,11 +56,13 @@ pub fn main() -> ExitCode {
         return scripted_worker();
     }
     let screen = Screen::stderr();
-    let done = match Cli::try_parse() {
-        Ok(cli) => interrupt::hear_of_children()
-            .map_err(|error| Fault::from(error).hint("the handler of SIGCHLD cannot be set"))
-            .and_then(|()| dispatch(&cli.command, screen)),
-        Err(error) => explain(&error),
+    let words: Vec<OsString> = env::args_os().skip(1).collect();
+    let done = match words.split_first() {
+        Some((word, rest)) if word == TASK => hear().and_then(|()| task::run(rest, screen)),
+        _ => match Cli::try_parse() {
+            Ok(cli) => hear().and_then(|()| dispatch(&cli.command, screen)),
+            Err(error) => explain(&error),
+        },
     };
     match done {
         Ok(status) => status.into(),
@@ -67,6 +73,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// From now on it is heard when a child ends.
+fn hear() -> Result<(), Fault> {
+    interrupt::hear_of_children()
+        .map_err(|error| Fault::from(error).hint("the handler of SIGCHLD cannot be set"))
+}
+
 fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
     match command {
         Command::Run(args) => run::run(args, screen),
@@ -74,6 +86,8 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
         Command::Report(args) => report::report(args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::Merge(args) => merge::run(args, screen),
+        Command::Status(args) => status::status(args, screen),
+        Command::Cancel(args) => status::cancel(args),
         Command::Replay(args) => replay::replay(args, screen),
         Command::Baseline(args) => baseline::baseline(args),
         Command::Doctor(args) => doctor::doctor(args),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::args::ReportArgs;
 use super::document::Document;
+use super::engine;
 use super::exit::ExitStatus;
 use super::options::ReportFormat;
 use super::output::{self, Screen};
@@ -46,6 +47,7 @@ fn side_by_side(args: &ReportArgs, dirs: &[PathBuf]) -> Result<ExitStatus, Fault
 
 /// Rebuilds and prints them.
 pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
+    args.dirs.iter().try_for_each(|dir| engine::refresh(dir, screen))?;
     let [dir] = &args.dirs[..] else {
         return side_by_side(args, &args.dirs);
     };

@@ -9,6 +9,7 @@ use super::against;
 use super::args::RunArgs;
 use super::document::Document;
 use super::dry_run;
+use super::engine;
 use super::exit::{ExitStatus, grid_exit};
 use super::options::Verbosity;
 use super::output::Screen;
@@ -42,6 +43,9 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     if talks {
         screen.warn(&plan.warnings);
         screen.note(&plan.notes);
+    }
+    if engine::is_asked(args, &plan)? {
+        return engine::run(args, &plan, screen);
     }
     let shard = args.shard.map(|choice| shard::of(choice, talks, screen)).transpose()?;
     let runs = app::shard::runs(&plan, shard);

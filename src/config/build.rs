@@ -43,9 +43,11 @@ impl Settings {
             grams_per_kwh: self.grams_per_kwh,
             price: self.price.price(),
             worker: self.worker.clone(),
+            engine: self.engine.policy.clone(),
             warnings: Vec::new(),
             keys: serde_json::Value::Null,
             sources: Vec::new(),
+            texts: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -18,11 +18,19 @@ pub(super) const MOST_REPEATS: u32 = 10_000;
 /// The longest name of a results folder, in bytes.
 const LONGEST_NAME: usize = 100;
 
+/// What the standard input is called.
+const STDIN: &str = "<stdin>";
+
 /// Registers the grid's text; nothing when it cannot be read, which is then reported.
 pub(super) fn read_source(source: &GridSource, problems: &mut Problems) -> Option<usize> {
     let (origin, bytes) = match source {
         GridSource::Path(path) => (path.display().to_string(), read_file(path)),
-        GridSource::Stdin(bytes) => ("<stdin>".to_owned(), Ok(bytes.clone())),
+        GridSource::Stdin(bytes) => (STDIN.to_owned(), Ok(bytes.clone())),
+        GridSource::Kept(texts) => {
+            let origin = source.path().map_or(STDIN.to_owned(), |path| path.display().to_string());
+            let body = texts.first().map(|text| text.body.clone().into_bytes());
+            (origin, Ok(body.unwrap_or_default()))
+        }
     };
     let bytes = match bytes {
         Ok(bytes) => bytes,
@@ -72,10 +80,7 @@ pub(super) fn name(node: &Node) -> Read<String> {
 
 /// The name of results where the file does not say it: that of the file.
 pub(super) fn stem(source: &GridSource) -> String {
-    let stem = match source {
-        GridSource::Path(path) => path.file_stem(),
-        GridSource::Stdin(_) => None,
-    };
+    let stem = source.path().and_then(Path::file_stem);
     let stem = stem.map_or_else(|| "grid".into(), |stem| stem.to_string_lossy());
     let safe = axis::safe_name(&stem);
     // ASCII by now, so that any cut is between characters.

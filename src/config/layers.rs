@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::header;
 use super::schema::{self, Holds};
-use super::world::{Bases, GridSource};
+use super::world::{Bases, GridSource, GridText};
 use crate::document::ConfigError;
 use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
@@ -28,6 +28,8 @@ pub(super) struct Document {
     pub(super) bases: Bases,
     /// The profiles of it that were not asked for.
     pub(super) others: Vec<Profile>,
+    /// Its texts as they were read, that of the grid file first.
+    pub(super) texts: Vec<GridText>,
 }
 
 /// A profile.
@@ -50,17 +52,26 @@ pub(super) fn read(
     let text = problems.check(text)?;
     let root = tree::parse_document(text, problems);
     let root = problems.check(root)?;
-    let mut files = Files { bases: Bases::new(folder), open: Vec::new(), problems };
     // As it was written, since messages name the files by it.
-    let mut near = PathBuf::new();
-    if let GridSource::Path(path) = source {
-        files.open.extend(fs_err::canonicalize(path));
-        near.extend(path.parent());
-    }
+    let path = source.path().map(Path::to_owned).unwrap_or_default();
+    let near = path.parent().map(Path::to_owned).unwrap_or_default();
+    let kept = match source {
+        GridSource::Kept(texts) => &**texts,
+        GridSource::Path(_) | GridSource::Stdin(_) => &[],
+    };
+    let real = kept.first().map(|text| text.real.clone());
+    let real = real.or_else(|| fs_err::canonicalize(&path).ok());
+    let own = GridText {
+        path,
+        real: real.clone().unwrap_or_default(),
+        body: problems.body(text).to_owned(),
+    };
+    let open = real.into_iter().collect();
+    let mut files = Files { bases: Bases::new(folder), open, texts: vec![own], kept, problems };
     let mut root = files.extended(root, &near);
-    let bases = files.bases;
+    let Files { bases, texts, .. } = files;
     let others = take_profile(&mut root, profile, problems);
-    problems.check(Some(Document { root, text, bases, others }))
+    problems.check(Some(Document { root, text, bases, others, texts }))
 }
 
 /// The files of which a grid is made.
@@ -68,6 +79,10 @@ struct Files<'a> {
     bases: Bases,
     /// Those that are being extended, the grid file first.
     open: Vec<PathBuf>,
+    /// Those that were read.
+    texts: Vec<GridText>,
+    /// Those that were kept: they are not read again.
+    kept: &'a [GridText],
     problems: &'a mut Problems,
 }
 
@@ -99,22 +114,28 @@ impl Files<'_> {
             )));
         };
         let path = folder.join(name);
+        let kept = self.kept.iter().find(|text| text.path == path);
         let cannot = |error| wrong(format!("cannot read what is extended: {error}"));
-        fs_err::File::open(&path).map_err(cannot)?;
-        let real = fs_err::canonicalize(&path).map_err(cannot)?;
+        let (source, real) = if let Some(text) = kept {
+            (GridSource::Kept([text.clone()].into()), text.real.clone())
+        } else {
+            fs_err::File::open(&path).map_err(cannot)?;
+            (GridSource::Path(path.clone()), fs_err::canonicalize(&path).map_err(cannot)?)
+        };
         if self.open.contains(&real) {
             let chain = self.open.iter().chain([&real]).map(|file| file_name(file));
             let chain = chain.collect::<Vec<_>>().join(" extends ");
             return Err(wrong(format!("a file cannot extend itself: {chain}")));
         }
         let inner = path.parent().unwrap_or(folder).to_owned();
-        let source = GridSource::Path(path);
         let text = header::read_source(&source, self.problems).filter(|_| !self.problems.any());
         let root = text.and_then(|text| tree::parse_document(text, self.problems));
         let (Some(text), Some(root)) = (text, root) else {
             return Err(wrong(format!("`{}` cannot be extended", shown(name))));
         };
         self.bases.add(text, real.parent().unwrap_or(&inner).to_owned());
+        let body = self.problems.body(text).to_owned();
+        self.texts.push(GridText { path, real: real.clone(), body });
         self.open.push(real);
         let whole = self.extended(root, &inner);
         self.open.pop();

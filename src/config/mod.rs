@@ -16,6 +16,8 @@ mod command;
 mod command_words;
 mod constraints;
 mod declared;
+mod engine;
+mod engine_keys;
 mod gate;
 mod header;
 mod key;
@@ -54,10 +56,13 @@ mod world;
 pub use crate::document::{ConfigError, Diagnostic, Excerpt};
 pub use command::{CommandRequest, command};
 pub use metrics::named as metrics_named;
-pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request, ScriptFacts};
+pub use world::{
+    DatasetCatalogue, DatasetFacts, GridSource, GridText, MachineFacts, Request, ScriptFacts,
+};
 
 use crate::document::problems::{Place, Problems};
 use std::collections::HashSet;
+use std::path::Path;
 use std::rc::Rc;
 
 use axes::{Axes, Cell};
@@ -79,7 +84,7 @@ use crate::units::Span;
 fn part(source: &GridSource, problems: &mut Problems) -> Result<Document, ConfigError> {
     let folder = match source {
         GridSource::Path(path) => path.parent().unwrap_or(path),
-        GridSource::Stdin(_) => ".".as_ref(),
+        GridSource::Stdin(_) | GridSource::Kept(_) => ".".as_ref(),
     };
     layers::read(source, folder, None, problems)
 }
@@ -159,15 +164,12 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     });
     profiles::check(&document.others, &document.bases, request, &mut problems);
     let plan = checked(&document, &recorded, &swept, request, &mut problems)?;
-    let file = match source {
-        GridSource::Path(path) => Some(path.clone()),
-        GridSource::Stdin(_) => None,
-    };
-    Ok(Plan { file, keys, sources, ..plan })
+    let file = source.path().map(Path::to_owned);
+    Ok(Plan { file, keys, sources, texts: document.texts, ..plan })
 }
 
 /// What tells one grid from another: what it says, with what the command line says of it, but not how often and how long it
-/// is run.
+/// and where it is run.
 fn keys(root: &tree::Table, request: &Request<'_>) -> serde_json::Value {
     let mut keys = root.json();
     if let Some(seed) = request.seed {
@@ -179,6 +181,7 @@ fn keys(root: &tree::Table, request: &Request<'_>) -> serde_json::Value {
     if let Some(keys) = keys.as_object_mut() {
         keys.remove("repeat");
         keys.remove("run");
+        keys.remove("engine");
     }
     keys
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::template::{CommandModel, MetricFile};
+use super::world::GridText;
 use crate::control::policy::StopPolicy;
+use crate::engine::EnginePolicy;
 use crate::event::{JobSpec, Limits, Objective, Price, Work};
 use crate::gate::GatePolicy;
 use crate::metric::Better;
@@ -58,6 +60,9 @@ pub struct Plan {
     pub price: Option<Price>,
     /// Who does the work.
     pub worker: WorkerSettings,
+    /// Where the cells are run, if not by this process.
+    #[serde(skip)]
+    pub engine: EnginePolicy,
     /// What the user should know, though it is no error.
     pub warnings: Vec<String>,
     /// What the grid says, by its keys; null of what is no grid file.
@@ -66,6 +71,9 @@ pub struct Plan {
     /// Where each key of the grid was said, such as `base.toml:12`, in the order of the keys.
     #[serde(skip)]
     pub sources: Vec<(String, String)>,
+    /// The texts of the grid, as they were read; none of what is no grid file.
+    #[serde(skip)]
+    pub texts: Vec<GridText>,
     /// What was found in the files of data sets since nobody says it.
     #[serde(skip)]
     pub notes: Vec<String>,

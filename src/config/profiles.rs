@@ -6,6 +6,7 @@
 
 use super::axis;
 use super::declared;
+use super::engine_keys;
 use super::key::{self, Context};
 use super::keys::KEYS;
 use super::layers::Profile;
@@ -61,6 +62,7 @@ struct Checked<'a> {
 impl Checked<'_> {
     fn values(&self, said: &Table, problems: &mut Problems) {
         key::put_tree(KEYS, &mut Settings::default(), said, &self.context, problems);
+        key::put_tree(engine_keys::KEYS, &mut Settings::default(), said, &self.context, problems);
         models::check_values(said, &self.context, problems);
         scripts::check_values(said, &self.context, problems);
         own::check_values(said, &self.context, problems);

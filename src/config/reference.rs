@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::declared;
+use super::engine_keys;
 use super::gate;
 use super::key::{KeyDef, Kind, Shown};
 use super::keys::KEYS;
@@ -95,6 +96,7 @@ fn describe<T: 'static>(
 fn described() -> Vec<Described> {
     let plan = default_plan();
     let mut all: Vec<Described> = describe(KEYS, &plan).collect();
+    all.extend(describe(engine_keys::KEYS, &plan));
     all.extend(describe(models::KEYS, &plan));
     all.extend(describe(recorded::KEYS, &plan));
     all.extend(describe(scripts::KEYS, &plan));

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 
 use super::declared;
+use super::engine;
+use super::engine_keys;
 use super::gate;
 use super::key::{self, Context};
 use super::keys::KEYS;
@@ -44,7 +46,7 @@ pub(super) struct TableDef {
     pub(super) holds: Holds,
 }
 
-pub(super) static TABLES: [TableDef; 22] = {
+pub(super) static TABLES: [TableDef; 23] = {
     const fn table(name: &'static str, holds: Holds, about: &'static str) -> TableDef {
         TableDef { name, about, holds }
     }
@@ -76,6 +78,7 @@ pub(super) static TABLES: [TableDef; 22] = {
         table("energy", GridKeys, "what energy means"),
         table("cost", GridKeys, "what the machine costs"),
         table("worker", GridKeys, "who does the work"),
+        table("engine", GridKeys, "where the cells are run"),
         table("when", Whens, "axes that only the cells that match have"),
         table(
             "exclude",
@@ -126,7 +129,8 @@ fn paths() -> impl Iterator<Item = &'static str> {
     let recorded = recorded::KEYS.iter().map(|key| key.path);
     let scripts = scripts::KEYS.iter().map(|key| key.path);
     let models = recorded.chain(scripts);
-    KEYS.iter().map(|key| key.path).chain(free).chain(models).chain(rules)
+    let keys = KEYS.iter().chain(engine_keys::KEYS).map(|key| key.path);
+    keys.chain(free).chain(models).chain(rules)
 }
 
 /// The names right below a table, each once; free ones are left out.
@@ -332,6 +336,7 @@ pub(super) fn put(
         settings.stop_place = place;
     }
     key::put_tree(KEYS, settings, root, context, problems);
+    key::put_tree(engine_keys::KEYS, settings, root, context, problems);
 }
 
 /// What a whole file says besides its axes and models; all of its keys are checked.
@@ -349,6 +354,7 @@ pub(super) fn settings(root: &Table, context: Context<'_>, problems: &mut Proble
     }
     gate::check_draws(&settings.gate, root, problems);
     objectives::check(&settings.objectives, root, problems);
+    engine::check(&settings.engine, problems);
     settings
 }
 

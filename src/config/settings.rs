@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::axis::Choice;
 use super::constraints::Limited;
+use super::engine::EngineAsked;
 use super::limits::LimitsAsked;
 use super::metrics::{self, Chosen};
 use super::objectives::Aimed;
@@ -74,6 +75,7 @@ pub(super) struct Settings {
     /// What an hour of the machine costs, and where `[cost]` is.
     pub(super) price: PriceAsked,
     pub(super) worker: WorkerSettings,
+    pub(super) engine: EngineAsked,
     /// `[worker] options`, and where they are.
     pub(super) options: Option<(serde_json::Value, Place)>,
 }
@@ -122,6 +124,7 @@ impl Default for Settings {
             grams_per_kwh: None,
             price: PriceAsked::default(),
             worker: WorkerSettings::default(),
+            engine: EngineAsked::default(),
             options: None,
         }
     }

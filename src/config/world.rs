@@ -1,6 +1,9 @@
 //! What a grid file is read from, and what its values are checked against: the machine, the data sets, the command line.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::dataset::DataError;
 use crate::document::problems::{GRID, Place, Problems};
@@ -17,6 +20,31 @@ pub enum GridSource {
     Path(PathBuf),
     /// What was read from the standard input.
     Stdin(Vec<u8>),
+    /// Texts that were kept, that of the grid file first, then those that it extends.
+    Kept(Rc<[GridText]>),
+}
+
+impl GridSource {
+    /// The path of the file; none where it was read from the standard input.
+    pub fn path(&self) -> Option<&Path> {
+        let path = match self {
+            Self::Path(path) => Some(&**path),
+            Self::Stdin(_) => None,
+            Self::Kept(texts) => texts.first().map(|text| &*text.path),
+        };
+        path.filter(|path| !path.as_os_str().is_empty())
+    }
+}
+
+/// A text of which a grid is made, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GridText {
+    /// As it was named; empty: the standard input.
+    pub path: PathBuf,
+    /// The file itself, without links.
+    pub real: PathBuf,
+    /// What it says.
+    pub body: String,
 }
 
 /// What the plan needs to know of the machine.

@@ -33,6 +33,7 @@ pub mod sessions;
 pub mod shadow;
 pub mod summary;
 pub mod table;
+pub mod tasks;
 pub mod words;
 
 mod data;

@@ -123,6 +123,16 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// Tasks of a cluster make the runs of the folder.
+    #[error(
+        "the runs of {} are made by tasks of a cluster: `perftune status` says how they stand; with --engine slurm --resume \
+         submits what is missing, --fresh replaces them, --out writes elsewhere",
+        path.display()
+    )]
+    Submitted {
+        /// The folder.
+        path: PathBuf,
+    },
     /// `--resume` with other settings than before.
     #[error(
         "{run} was recorded with other settings ({difference}); use --fresh to replace the results, or --out for a new folder"

@@ -26,6 +26,12 @@ const NEEDED: u64 = 16 << 20;
 
 const MANIFEST: &str = "manifest.json";
 
+/// What is written last of a run: it is whole.
+pub(super) const MARKER: &str = marker::DONE;
+
+/// The grid of a folder whose runs are made by tasks of a cluster.
+pub(super) const PLAN: &str = "plan.json";
+
 /// What a search has found.
 pub const SEARCH: &str = "search.json";
 
@@ -94,6 +100,11 @@ impl Results {
         Ok(Self { path: path.to_owned(), _lock: Some(lock) })
     }
 
+    /// A folder that is held already.
+    pub(super) fn held(path: PathBuf, lock: Option<Lock>) -> Self {
+        Self { path, _lock: lock }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -138,7 +149,7 @@ impl Results {
     pub fn discard_run(&self, run: &str) -> Result<(), StoreError> {
         let folder = self.run_folder(run);
         let cannot = "cannot clear a run's folder";
-        let marker = folder.join("done.json");
+        let marker = folder.join(MARKER);
         if marker.exists() {
             fs_err::remove_file(&marker).map_err(StoreError::io(cannot))?;
         }
@@ -159,7 +170,7 @@ impl Results {
         let done = Done { format: FORMAT, status: record.status, ended, spec };
         let bytes = json::sealed(&done)
             .map_err(|error| StoreError::io("cannot write a marker")(error.into()))?;
-        atomic::write(&self.run_folder(&record.run).join("done.json"), &bytes)
+        atomic::write(&self.run_folder(&record.run).join(MARKER), &bytes)
     }
 
     /// The manifest that is there, if one is.
@@ -236,6 +247,9 @@ pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
 fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
     if !path.exists() {
         return Ok(());
+    }
+    if path.join(PLAN).is_file() {
+        return Err(StoreError::Submitted { path: path.to_owned() });
     }
     let head = match read_manifest(path) {
         // What another perftune has left is to be replaced, not read.

@@ -2,10 +2,11 @@
 //!
 //! Invariant: whoever looks finds the whole folder or none of it, and the folders that runs are taken from are not changed.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
-use super::folder::{Existing, Lock, Results};
+use super::folder::{Existing, Lock, MARKER, Results};
 
 /// A results folder that is being put together beside the place where it is to be.
 #[derive(Debug)]
@@ -45,20 +46,7 @@ impl Merging {
     /// Takes a run from its folder: each file becomes one with two names, or is copied where the system has no such thing.
     /// A file of a run is never changed in place, so that a run that is made once more here leaves the other folder alone.
     pub fn take(&mut self, run: &str, from: &Path) -> Result<(), StoreError> {
-        let cannot = "cannot take a run";
-        let to = self.beside.join("runs").join(run);
-        fs_err::create_dir(&to).map_err(StoreError::io(cannot))?;
-        for entry in fs_err::read_dir(from).map_err(StoreError::io(cannot))? {
-            let entry = entry.map_err(StoreError::io(cannot))?;
-            if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
-                continue;
-            }
-            let file = to.join(entry.file_name());
-            if fs_err::hard_link(entry.path(), &file).is_err() {
-                fs_err::copy(entry.path(), &file).map_err(StoreError::io(cannot))?;
-                self.copied = true;
-            }
-        }
+        self.copied |= take(from, &self.beside.join("runs").join(run))?;
         Ok(())
     }
 
@@ -71,6 +59,57 @@ impl Merging {
         fs_err::rename(&self.beside, &self.to)
             .map_err(StoreError::io("cannot put the merged folder in its place"))?;
         self.results = None;
+        Ok(())
+    }
+}
+
+/// Gives the files of a run a second name, or copies them; whether any was copied.
+fn take(from: &Path, to: &Path) -> Result<bool, StoreError> {
+    let cannot = "cannot take a run";
+    fs_err::create_dir(to).map_err(StoreError::io(cannot))?;
+    let mut copied = false;
+    for entry in fs_err::read_dir(from).map_err(StoreError::io(cannot))? {
+        let entry = entry.map_err(StoreError::io(cannot))?;
+        if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let file = to.join(entry.file_name());
+        if fs_err::hard_link(entry.path(), &file).is_err() {
+            fs_err::copy(entry.path(), &file).map_err(StoreError::io(cannot))?;
+            copied = true;
+        }
+    }
+    Ok(copied)
+}
+
+impl Results {
+    /// Makes a run that is elsewhere one of this folder; nothing is done where it is that one already.
+    pub fn adopt(&self, run: &str, from: &Path) -> Result<(), StoreError> {
+        let to = self.run_folder(run);
+        let marker = |folder: &Path| fs_err::read(folder.join(MARKER)).ok();
+        if marker(&to).is_some_and(|own| marker(from) == Some(own)) {
+            return Ok(());
+        }
+        self.discard_run(run)?;
+        let cannot = "cannot take a run";
+        let half = to.with_file_name(format!(".{run}.taken"));
+        if half.exists() {
+            fs_err::remove_dir_all(&half).map_err(StoreError::io(cannot))?;
+        }
+        take(from, &half)?;
+        fs_err::rename(half, to).map_err(StoreError::io(cannot))
+    }
+
+    /// Removes every run but these.
+    pub fn retain(&self, runs: &HashSet<&str>) -> Result<(), StoreError> {
+        let cannot = "cannot list the runs";
+        for entry in fs_err::read_dir(self.path().join("runs")).map_err(StoreError::io(cannot))? {
+            let name = entry.map_err(StoreError::io(cannot))?.file_name();
+            let name = name.to_string_lossy();
+            if !runs.contains(&*name) {
+                self.discard_run(&name)?;
+            }
+        }
         Ok(())
     }
 }

@@ -22,6 +22,7 @@ pub mod folder;
 pub mod json;
 pub mod log;
 mod merging;
+mod spread;
 
 pub use difference::Difference;
 pub use error::{FORMAT, Format, StoreError};
@@ -31,3 +32,4 @@ pub use folder::{
 };
 pub use log::{EventLog, Line, read_lines, read_record};
 pub use merging::Merging;
+pub use spread::{Attempt, AttemptEnd, AttemptHead, Spread, Submission};

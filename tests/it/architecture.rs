@@ -24,14 +24,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sampler", &["event", "metric", "clock", "units"]),
     ("worker", &["event", "metric", "clock", "load", "units", "dataset"]),
     ("store", &["event", "metric", "units"]),
+    ("engine", &["store"]),
     ("runner", &["recorded", "event", "metric", "clock", "control", "sampler", "units"]),
     ("gate", &["event", "metric", "stats", "store", "units"]),
-    ("report", &["interference", "event", "metric", "stats", "store", "gate", "units"]),
+    ("report", &["interference", "event", "metric", "stats", "store", "gate", "engine", "units"]),
     (
         "config",
         &[
             "event", "metric", "load", "units", "control", "schedule", "search", "sampler",
-            "document", "dataset", "gate", "recorded",
+            "document", "dataset", "gate", "recorded", "engine",
         ],
     ),
     (
@@ -52,6 +53,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "worker",
             "store",
             "gate",
+            "engine",
             "runner",
             "report",
             "config",
@@ -509,9 +511,11 @@ fn a_subcommand_is_short() {
         "exec",
         "helper",
         "list",
+        "merge",
         "replay",
         "report",
         "run",
+        "status",
     ];
     let names = SUBCOMMANDS.iter().map(|name| format!("cli/{name}.rs"));
     let sources: BTreeMap<String, String> = sources().into_iter().collect();

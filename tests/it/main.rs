@@ -52,7 +52,9 @@ mod serving;
 mod shadow;
 mod shards;
 mod signals;
+mod slurm;
 mod support;
+mod tasks;
 mod torture;
 #[cfg(feature = "tpu")]
 mod tpu;

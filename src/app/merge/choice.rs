@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::grids::Part;
+use super::grids::{Part, Whole};
 use crate::app::Fault;
 use crate::app::distinct::distinct;
 use crate::event::RunStatus;
@@ -61,21 +61,22 @@ impl Taken {
 }
 
 /// Every run that some part knows, and the first of each cell that none does, in the order of the grid.
-pub(super) fn choose(parts: &[Part], newest: bool) -> Result<Vec<Taken>, Fault> {
+pub(super) fn choose(parts: &[Part], whole: Whole<'_>, newest: bool) -> Result<Vec<Taken>, Fault> {
     let mut found: BTreeMap<&str, Vec<Held>> = BTreeMap::new();
     for (part, of) in parts.iter().enumerate() {
         let told = of.recordings.head();
         for run in &told.runs {
             let held = found.entry(run).or_default();
-            held.extend(of.recordings.ended(run)?.map(|ended| {
+            let ended = of.recordings.ended(run)?;
+            held.extend(ended.filter(|ended| of.is_at_rest || ended.is_whole()).map(|ended| {
                 let at = if ended.at.is_empty() { &told.created } else { &ended.at };
                 Held { part, status: ended.status, at: at.parse().ok() }
             }));
         }
     }
-    let cells = &parts[0].grid.cells;
+    let cells = &whole.grid.cells;
     if !parts.iter().any(|part| part.grid.searched) {
-        for cell in cells {
+        for cell in whole.wanted {
             found.entry(cell).or_default();
         }
     }

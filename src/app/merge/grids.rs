@@ -3,7 +3,7 @@
 //! Invariant: while a part is held, no other perftune writes to it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -17,7 +17,16 @@ pub(super) struct Part {
     pub(super) name: String,
     pub(super) recordings: Recordings,
     pub(super) grid: GridHead,
+    /// Nobody writes to it; else what is not whole in it may change, and is not taken.
+    pub(super) is_at_rest: bool,
     _still: Option<Lock>,
+}
+
+/// The grid of all parts, and which of its cells were asked for.
+#[derive(Clone, Copy)]
+pub(in crate::app) struct Whole<'a> {
+    pub(in crate::app) grid: &'a GridHead,
+    pub(in crate::app) wanted: &'a [String],
 }
 
 /// Opens the folders.
@@ -27,22 +36,28 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Part>, Fault> {
         return Err(Fault::new("a results folder is given twice").hint("name each part once"));
     }
     let part = |path: &PathBuf| {
-        let recordings = Recordings::open(path)?;
-        let name = path.display().to_string();
-        let head = recordings.head();
-        let Some(grid) = head.grid.clone().filter(|grid| !grid.keys.is_null()) else {
-            let what = format!("{name} does not say of which grid it is a part");
-            return Err(Fault::new(what).hint(
-                "it was made by `perftune exec`, or by an earlier version: then `perftune run GRID --resume` adds that",
-            ));
-        };
-        if head.in_turn {
-            let what = format!("{name} is a side of a comparison, and no part of a grid");
-            return Err(Fault::new(what).hint("run the grid without --against"));
-        }
-        Ok(Part { _still: recordings.still()?, name, grid, recordings })
+        let part = open_one(path)?;
+        Ok(Part { _still: part.recordings.still()?, ..part })
     };
     paths.iter().map(part).collect()
+}
+
+/// Opens a folder that may be written to.
+pub(super) fn open_one(path: &Path) -> Result<Part, Fault> {
+    let recordings = Recordings::open(path)?;
+    let name = path.display().to_string();
+    let head = recordings.head();
+    let Some(grid) = head.grid.clone().filter(|grid| !grid.keys.is_null()) else {
+        let what = format!("{name} does not say of which grid it is a part");
+        return Err(Fault::new(what).hint(
+                "it was made by `perftune exec`, or by an earlier version: then `perftune run GRID --resume` adds that",
+            ));
+    };
+    if head.in_turn {
+        let what = format!("{name} is a side of a comparison, and no part of a grid");
+        return Err(Fault::new(what).hint("run the grid without --against"));
+    }
+    Ok(Part { name, grid, recordings, is_at_rest: true, _still: None })
 }
 
 /// Refuses parts of different grids, and says in what they differ.
@@ -59,6 +74,15 @@ pub(super) fn check(parts: &[Part]) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Refuses a part of another grid than this one.
+pub(super) fn check_keys(part: &Part, grid: &GridHead) -> Result<(), Fault> {
+    let found = Difference::first(&grid.keys, &part.grid.keys);
+    found.map_or(Ok(()), |found| {
+        let what = format!("{} holds results of another grid: {found}", part.name);
+        Err(Fault::new(what).hint("somebody else has put it there: remove it"))
+    })
 }
 
 /// The first thing in which they differ.

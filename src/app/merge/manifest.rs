@@ -13,10 +13,10 @@ use crate::app::environment::new_session;
 use crate::store::{FORMAT, GridHead, Recorded};
 
 /// Its bytes: the first part's, but for what is of all parts.
-pub(super) fn manifest(parts: &[Part], taken: &[Taken]) -> Result<Vec<u8>, Fault> {
+pub(super) fn manifest(parts: &[Part], grid: &GridHead, taken: &[Taken]) -> Result<Vec<u8>, Fault> {
     let mut text = parts[0].recordings.manifest()?;
     let heads = || parts.iter().map(|part| part.recordings.head());
-    let cells = &parts[0].grid.cells;
+    let cells = &grid.cells;
     let names: HashMap<&str, &Taken> = taken.iter().map(|taken| (&*taken.run, taken)).collect();
     let cell_of = |run: &str| {
         let cell = names.get(run).and_then(|taken| taken.cell);
@@ -36,7 +36,7 @@ pub(super) fn manifest(parts: &[Part], taken: &[Taken]) -> Result<Vec<u8>, Fault
 
     let datasets: BTreeMap<_, _> = heads().flat_map(|head| &head.datasets).collect();
     let searched = parts.iter().any(|part| part.grid.searched);
-    let grid = GridHead { shard: None, searched, ..parts[0].grid.clone() };
+    let grid = GridHead { shard: None, searched, ..grid.clone() };
     text.set("format", &FORMAT)?;
     text.set("perftune", &env!("CARGO_PKG_VERSION"))?;
     text.set("created", &jiff::Timestamp::now().to_string())?;

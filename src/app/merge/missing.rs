@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::choice::{Taken, some};
-use super::grids::Part;
+use super::grids::{Part, Whole};
 use crate::event::{RunRecord, RunStatus};
 use crate::report::layout::counted;
 use crate::schedule::Shard;
@@ -48,20 +48,27 @@ impl Missing {
 }
 
 /// What of the whole is in no part; `records`: what could be read.
-pub(super) fn missing(parts: &[Part], taken: &[Taken], records: &[RunRecord]) -> Missing {
+pub(super) fn missing(
+    parts: &[Part],
+    whole: Whole<'_>,
+    taken: &[Taken],
+    records: &[RunRecord],
+) -> Missing {
     let over = records.iter().filter(|record| record.status != RunStatus::Cancelled);
     let read: HashSet<&str> = over.map(|record| &*record.run).collect();
     let is_there = |taken: &&Taken| taken.is_over() && read.contains(&*taken.run);
     let there: HashSet<usize> = taken.iter().filter(is_there).filter_map(|run| run.cell).collect();
-    let cells = &parts[0].grid.cells;
+    let cells = &whole.grid.cells;
+    let wanted: HashSet<&String> = whole.wanted.iter().collect();
     let searched = parts.iter().any(|part| part.grid.searched);
-    let gone = (0..cells.len()).filter(|cell| !searched && !there.contains(cell));
+    let gone = (0..cells.len())
+        .filter(|cell| !searched && !there.contains(cell) && wanted.contains(&cells[*cell]));
     let of_others = |taken: &&Taken| {
         !is_there(taken) && taken.cell.is_none_or(|cell| searched || there.contains(&cell))
     };
     Missing {
         cells: gone.map(|cell| cells[cell].clone()).collect(),
-        of: cells.len(),
+        of: wanted.len(),
         runs: taken.iter().filter(of_others).map(|taken| taken.run.clone()).collect(),
         parts: absent(parts.iter().map(|part| part.grid.shard.as_deref())),
     }

@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 
 use self::choice::{Taken, choose};
 use self::grids::Part;
+pub(in crate::app) use self::grids::Whole;
 pub use self::missing::Missing;
 use super::Fault;
 use super::derived::Derived;
 use super::distinct::distinct;
 use crate::event::RunRecord;
-use crate::store::{Merging, Results};
+use crate::store::{GridHead, Merging, Results};
 
 /// What is to be put together.
 pub struct MergeRequest<'a> {
@@ -46,11 +47,57 @@ pub struct Merged {
     pub notes: Vec<String>,
 }
 
+/// Puts what there is of the units of a grid together in the folder of the whole, over what an earlier call has put there;
+/// nothing where there is nothing yet.
+pub(in crate::app) fn collect(
+    whole: Whole<'_>,
+    found: &[Source],
+    results: &Results,
+) -> Result<Option<Merged>, Fault> {
+    let part = |source: &Source| {
+        let mut part = grids::open_one(&source.folder)?;
+        grids::check_keys(&part, whole.grid)?;
+        part.is_at_rest = source.is_at_rest;
+        Ok(part)
+    };
+    let parts = found.iter().map(part).collect::<Result<Vec<_>, Fault>>()?;
+    let Some(first) = parts.first() else {
+        return Ok(None);
+    };
+    let taken = choose(&parts, whole, true)?;
+    for Taken { run, from, .. } in &taken {
+        if let Some(from) = from {
+            results.adopt(run, &parts[from.part].recordings.run_folder(run))?;
+        }
+    }
+    results.retain(
+        &taken.iter().filter(|taken| taken.is_there()).map(|taken| &*taken.run).collect(),
+    )?;
+    let (records, derived) = written(&parts, whole.grid, &taken, results)?;
+    Ok(Some(Merged {
+        name: first.recordings.head().name.clone(),
+        missing: missing::missing(&parts, whole, &taken, &records),
+        planned: taken.len(),
+        notes: choice::ahead(&taken, &parts).into_iter().collect(),
+        records,
+        derived,
+    }))
+}
+
+/// A results folder that holds runs of a unit.
+pub(in crate::app) struct Source {
+    pub(in crate::app) folder: PathBuf,
+    /// Nobody writes to it any more.
+    pub(in crate::app) is_at_rest: bool,
+}
+
 /// Puts the parts together.
 pub fn merge(request: &MergeRequest<'_>) -> Result<Merged, Fault> {
     let parts = grids::open(request.parts)?;
     grids::check(&parts)?;
-    let taken = choose(&parts, request.prefer_newest)?;
+    let grid = &parts[0].grid;
+    let whole = Whole { grid, wanted: &grid.cells };
+    let taken = choose(&parts, whole, request.prefer_newest)?;
     let mut merging = Merging::begin(request.out)?;
     for Taken { run, from, .. } in taken.iter().filter(|taken| taken.is_there()) {
         if let Some(from) = from {
@@ -58,12 +105,12 @@ pub fn merge(request: &MergeRequest<'_>) -> Result<Merged, Fault> {
         }
     }
     let gone = || Fault::new("the merged folder is gone");
-    let (records, derived) = written(&parts, &taken, merging.results().ok_or_else(gone)?)?;
+    let (records, derived) = written(&parts, grid, &taken, merging.results().ok_or_else(gone)?)?;
     merging.finish()?;
     let newest = request.prefer_newest.then(|| choice::ahead(&taken, &parts)).flatten();
     Ok(Merged {
         name: parts[0].recordings.head().name.clone(),
-        missing: missing::missing(&parts, &taken, &records),
+        missing: missing::missing(&parts, whole, &taken, &records),
         planned: taken.len(),
         notes: versions(&parts).into_iter().chain(newest).collect(),
         records,
@@ -74,10 +121,11 @@ pub fn merge(request: &MergeRequest<'_>) -> Result<Merged, Fault> {
 /// Writes the manifest and the reports.
 fn written(
     parts: &[Part],
+    grid: &GridHead,
     taken: &[Taken],
     results: &Results,
 ) -> Result<(Vec<RunRecord>, Derived), Fault> {
-    results.write("manifest.json", &manifest::manifest(parts, taken)?)?;
+    results.write("manifest.json", &manifest::manifest(parts, grid, taken)?)?;
     let owners = results.manifest()?.map(|head| head.owners()).unwrap_or_default();
     let mut records = Vec::new();
     for Taken { run, .. } in taken.iter().filter(|taken| taken.is_there()) {

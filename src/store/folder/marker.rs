@@ -8,6 +8,9 @@ use crate::event::RunStatus;
 use crate::store::error::{Format, StoreError};
 use crate::store::json;
 
+/// The file of a run that is whole.
+pub(super) const DONE: &str = "done.json";
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Done {
     pub(super) format: Format,
@@ -21,10 +24,15 @@ pub(super) struct Done {
 impl Done {
     /// Whether the run need not be made again.
     pub(super) const fn is_whole(&self) -> bool {
-        matches!(self.status, RunStatus::Completed | RunStatus::Stopped)
+        is_whole(self.status)
     }
 }
 
+/// Whether a run that has ended so need not be made again.
+pub(super) const fn is_whole(status: RunStatus) -> bool {
+    matches!(status, RunStatus::Completed | RunStatus::Stopped)
+}
+
 pub(super) fn read_done(folder: &Path) -> Result<Option<Done>, StoreError> {
-    json::read_if_there(&folder.join("done.json"), "cannot read a marker")
+    json::read_if_there(&folder.join(DONE), "cannot read a marker")
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::lock::Lock;
 use super::manifest::{ManifestHead, ManifestText, of_results, text_of};
-use super::marker::read_done;
+use super::marker::{is_whole, read_done};
 use crate::event::{RunRecord, RunStatus};
 use crate::store::error::StoreError;
 use crate::store::log;
@@ -17,6 +17,13 @@ pub struct Ended {
     pub status: RunStatus,
     /// RFC 3339, by the clock of its machine; empty where that was not recorded.
     pub at: String,
+}
+
+impl Ended {
+    /// Whether the run need not be made again.
+    pub const fn is_whole(&self) -> bool {
+        is_whole(self.status)
+    }
 }
 
 /// A results folder that is only read.

@@ -1,0 +1,38 @@
+//! What the tasks have made so far becomes the reports of the folder.
+//!
+//! Invariant: of a unit that is not done, what is whole is taken and nothing else that a task may still write to.
+
+use std::path::Path;
+
+use super::kept::KeptPlan;
+use crate::app::Fault;
+use crate::app::merge::{self, Merged, Source, Whole};
+use crate::store::Spread;
+
+/// Whether the runs of this folder are made by tasks of a cluster.
+pub fn is_spread(folder: &Path) -> bool {
+    Spread::is_at(folder)
+}
+
+/// Puts together what there is; nothing where there is nothing yet.
+pub fn collect(folder: &Path) -> Result<Option<Merged>, Fault> {
+    let spread = Spread::open(folder)?;
+    let kept: KeptPlan = spread.plan()?;
+    let published = spread.published()?;
+    let mut found = Vec::new();
+    for unit in &kept.units {
+        if published.contains(&unit.id) {
+            found.push(Source { folder: spread.part(&unit.id), is_at_rest: true });
+            continue;
+        }
+        for attempt in spread.attempts(&unit.id)? {
+            let (folder, is_at_rest) = (attempt.results(), attempt.end.is_some());
+            if folder.join("manifest.json").is_file() {
+                found.push(Source { folder, is_at_rest });
+            }
+        }
+    }
+    let wanted: Vec<String> = kept.units.into_iter().flat_map(|unit| unit.cells).collect();
+    let whole = Whole { grid: &kept.grid, wanted: &wanted };
+    merge::collect(whole, &found, &spread.into_results()?)
+}

@@ -1,0 +1,173 @@
+//! A grid whose cells are run by tasks of a cluster, as it is on disk.
+//!
+//! ```text
+//! results/<name>/                    also a results folder: what the tasks have made so far is put together here
+//!   plan.json                        the grid as it was, and its units
+//!   submissions/0001/                a job array
+//!     units.json                     its job's name, and the unit of each task by its number
+//!     job.sh                         what sbatch was given
+//!     job                            the number that Slurm gave it; absent: sbatch has not said
+//!     cancelled                      empty: it was cancelled
+//!     task-0.log                     what each task has said
+//!   attempts/<unit>/<attempt>/       attempt.json, ended.json, results/
+//!   parts/<unit>/                    the results of the attempt that was the first to be whole
+//! ```
+//!
+//! A *unit* is some whole cells that one task runs; its id is a hash of them. An *attempt* is one try of a task to run its unit.
+//! Invariant: an attempt writes below its own folder alone, and its results become those of the unit by one rename, which a
+//! second attempt cannot repeat: however many copies of a task live, a unit has one result, and that is whole.
+
+mod attempt;
+mod submission;
+
+use std::collections::HashSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use attempt::{Attempt, AttemptEnd, AttemptHead};
+pub use submission::Submission;
+
+use super::error::StoreError;
+use super::folder::{Existing, Lock, PLAN, Results, WRITTEN};
+use super::{atomic, json};
+
+const SUBMISSIONS: &str = "submissions";
+const ATTEMPTS: &str = "attempts";
+const PARTS: &str = "parts";
+
+/// Such a folder.
+#[derive(Debug)]
+pub struct Spread {
+    path: PathBuf,
+    /// Absent: nothing but attempts is written.
+    lock: Option<Lock>,
+}
+
+impl Spread {
+    /// Whether the runs of this folder are made by tasks.
+    pub fn is_at(path: &Path) -> bool {
+        path.join(PLAN).is_file()
+    }
+
+    /// A new folder. `existing`: what becomes of what is there.
+    pub fn begin(path: &Path, existing: Existing) -> Result<Self, StoreError> {
+        if existing != Existing::Replace && Self::is_at(path) {
+            return Err(StoreError::Submitted { path: path.to_owned() });
+        }
+        if !Self::is_at(path) {
+            // A folder of results, of somebody else, or without room: the same is said as of a run.
+            drop(Results::open(path, existing)?);
+        }
+        let spread = Self { path: path.to_owned(), lock: Some(Lock::take(path)?) };
+        spread.clear()?;
+        for folder in [SUBMISSIONS, ATTEMPTS, PARTS] {
+            fs_err::create_dir(path.join(folder)).map_err(StoreError::io(CANNOT_MAKE))?;
+        }
+        Ok(spread)
+    }
+
+    /// One that is there, to submit or to collect: nobody else does either meanwhile.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let found = Self::at(path)?;
+        Ok(Self { lock: Some(Lock::take(path)?), ..found })
+    }
+
+    /// One that is there, to look at or to run a task of it.
+    pub fn at(path: &Path) -> Result<Self, StoreError> {
+        if Self::is_at(path) {
+            return Ok(Self { path: path.to_owned(), lock: None });
+        }
+        let why = format!("it has no {PLAN}: no grid was submitted there");
+        Err(StoreError::NoResults { path: path.to_owned(), why })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// As the results folder of the whole.
+    pub fn into_results(self) -> Result<Results, StoreError> {
+        let runs = self.path.join("runs");
+        fs_err::create_dir_all(runs).map_err(StoreError::io(CANNOT_MAKE))?;
+        Ok(Results::held(self.path, self.lock))
+    }
+
+    /// Keeps the grid.
+    pub fn write_plan(&self, plan: &impl Serialize) -> Result<(), StoreError> {
+        sealed(&self.path.join(PLAN), plan)
+    }
+
+    /// The grid as it was.
+    pub fn plan<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
+        json::read(&self.path.join(PLAN), "cannot read the plan")
+    }
+
+    /// Where the results of a unit are, once they are whole.
+    pub fn part(&self, unit: &str) -> PathBuf {
+        self.path.join(PARTS).join(unit)
+    }
+
+    /// The units whose results are whole. The folder is listed: of a name that is asked for, a shared file system may still say
+    /// for a minute that it is not there.
+    pub fn published(&self) -> Result<HashSet<String>, StoreError> {
+        Ok(names(&self.path.join(PARTS))?.into_iter().collect())
+    }
+
+    /// Takes back what [`Self::begin`] has made.
+    pub fn abandon(self) -> Result<(), StoreError> {
+        self.clear()?;
+        gone(fs_err::remove_file(self.path.join(".lock"))).map_err(StoreError::io(CANNOT_MAKE))?;
+        // What somebody else has put there stays.
+        let _ = fs_err::remove_dir(&self.path);
+        Ok(())
+    }
+
+    /// Removes what was submitted and made; the plan first, so that no half of it is taken for a whole.
+    fn clear(&self) -> Result<(), StoreError> {
+        let cannot = "cannot remove the old results";
+        for name in [PLAN].iter().chain(WRITTEN) {
+            gone(fs_err::remove_file(self.path.join(name))).map_err(StoreError::io(cannot))?;
+        }
+        for folder in [SUBMISSIONS, ATTEMPTS, PARTS, "runs"] {
+            gone(fs_err::remove_dir_all(self.path.join(folder))).map_err(StoreError::io(cannot))?;
+        }
+        Ok(())
+    }
+}
+
+const CANNOT_MAKE: &str = "cannot make the results folder";
+
+/// What was not there need not be removed.
+fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// The names in a folder, sorted; none where there is no folder.
+fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let cannot = "cannot list a folder";
+    let entries = match fs_err::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StoreError::io(cannot))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io(cannot))?;
+        names.extend(entry.file_name().into_string());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Writes a file that tells when it is changed.
+fn sealed(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    let bytes =
+        json::sealed(value).map_err(|error| StoreError::io("cannot write a file")(error.into()))?;
+    atomic::write(path, &bytes)
+}

@@ -1,0 +1,422 @@
+//! `--engine slurm` on a real Slurm: two nodes on this machine, brought up by `tests/ci/slurm` and broken on purpose.
+//!
+//! Where Slurm is not there and cannot be installed, the tests are left out with a line that says so; with `PERFTUNE_NEEDS_SLURM` set, as
+//! on CI, that is a failure.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::shards;
+use crate::support::{Lab, Running, Shown};
+use crate::tasks::same_reports;
+
+/// One cluster at a time: they share the cores of this machine.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Scripted cells that take this many tenths of a second.
+fn grid(cells: usize, tenths: usize) -> String {
+    let sizes: Vec<usize> = (1..=cells).map(|size| size * 16).collect();
+    format!(
+        r#"
+name = "t"
+repeat = 1
+[worker]
+program = "scripted"
+options = {{ time = "real", step_us = 10000.0, steps_per_epoch = 10 }}
+[grid]
+model = "one"
+dataset = "made-up"
+batch_size = {sizes:?}
+[train]
+epochs = {tenths}
+[serve]
+enabled = false
+[stop]
+enabled = false
+[sampler]
+gpu = false
+energy = false
+"#
+    )
+}
+
+/// What each test says besides.
+const ENGINE: [&str; 6] =
+    ["--engine", "slurm", "--set", "engine.poll=500ms", "--set", "engine.time=10min"];
+
+/// A cluster; stopped when the test ends.
+struct Cluster {
+    folder: PathBuf,
+    lab: Lab,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Cluster {
+    /// Brought up with these settings; `None`: there is no Slurm, and none can be installed.
+    fn up(lab: Lab, settings: &[(&str, &str)]) -> Option<Self> {
+        let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = lab.path("cluster");
+        let port = 20_000 + std::process::id() % 2000 * 5;
+        let mut command = Command::new(script("up.sh"));
+        command.arg(&folder).env("FIRST_PORT", port.to_string()).envs(settings.iter().copied());
+        let output = command.output().unwrap();
+        if output.status.success() {
+            return Some(Self { folder, lab, _alone: alone });
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            std::env::var_os("PERFTUNE_NEEDS_SLURM").is_none() && output.status.code() == Some(3),
+            "no Slurm: {said}"
+        );
+        let why = said.lines().last().unwrap_or_default();
+        writeln!(std::io::stderr(), "left out, there is no Slurm here: {why}").unwrap();
+        None
+    }
+
+    fn with(&self, mut command: Command) -> Command {
+        let path = std::env::var("PATH").unwrap();
+        command
+            .env("SLURM_CONF", self.folder.join("etc/slurm.conf"))
+            .env("PATH", format!("{path}:/usr/sbin:/sbin"))
+            // Meant for others.
+            .env("SBATCH_PARTITION", "nowhere")
+            .env("SQUEUE_FORMAT", "%u");
+        command
+    }
+
+    fn call(&self, args: &[&str]) -> Shown {
+        Shown::of(self.with(self.lab.perftune(args)).output().unwrap())
+    }
+
+    fn submit(&self, args: &[&str]) -> Shown {
+        self.call(&[&["run", "grid.toml"], &ENGINE[..], args].concat())
+    }
+
+    /// The same while it waits for the tasks.
+    fn waiting(&self, args: &[&str]) -> Running {
+        let args =
+            [&["run", "grid.toml"], &ENGINE[..], &["--wait", "--progress", "plain"], args].concat();
+        Running::new(self.with(self.lab.perftune(&args)))
+    }
+
+    /// A client of Slurm.
+    fn slurm(&self, words: &[&str]) -> String {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).env("SLURM_CONF", self.folder.join("etc/slurm.conf"));
+        text(&command.output().unwrap())
+    }
+
+    fn fail(&self, words: &[&str]) {
+        let mut command = Command::new(script("fail.sh"));
+        let output = command.arg(&self.folder).args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {output:?}");
+    }
+
+    /// Waits until this holds.
+    #[track_caller]
+    fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(begun.elapsed() < PATIENCE, "{what} never came\n{}", self.state());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// All that tells what went wrong.
+    fn state(&self) -> String {
+        let mut text = self.call(&["status", "results/t"]).stdout
+            + &self.slurm(&["squeue", "-r", "-t", "all"]);
+        for file in self
+            .lab
+            .files()
+            .iter()
+            .filter(|file| file.contains("/submissions/") && file.contains("/task-"))
+        {
+            text += "== ";
+            text += file;
+            text += "\n";
+            text += &fs::read_to_string(self.lab.path(file)).unwrap();
+        }
+        text
+    }
+
+    fn parts(&self) -> usize {
+        fs::read_dir(self.lab.file("parts")).map_or(0, Iterator::count)
+    }
+
+    /// The attempts of all units, and how each has ended.
+    fn attempts(&self) -> Vec<(Value, Option<String>)> {
+        let read =
+            |file: &Path| -> Option<Value> { serde_json::from_slice(&fs::read(file).ok()?).ok() };
+        let files = self.lab.files();
+        let heads = files.iter().filter(|file| {
+            file.starts_with("results/t/attempts/") && file.ends_with("/attempt.json")
+        });
+        let heads = heads.filter(|file| !file.contains("/results/attempt.json"));
+        heads
+            .map(|file| {
+                let path = self.lab.path(file);
+                let end = read(&path.with_file_name("ended.json"));
+                let end = end.map(|end| end["end"].as_str().unwrap().to_owned());
+                (read(&path).unwrap(), end)
+            })
+            .collect()
+    }
+
+    /// Tasks that are at work: their attempts have begun a run.
+    fn at_work(&self) -> usize {
+        let begun = |file: &&String| {
+            file.starts_with("results/t/attempts/") && file.ends_with("events.jsonl")
+        };
+        self.lab.files().iter().filter(begun).count()
+    }
+
+    /// How often each end has come.
+    fn ends(&self) -> BTreeMap<String, usize> {
+        let mut ends = BTreeMap::new();
+        for (_, end) in self.attempts() {
+            *ends.entry(end.unwrap_or_else(|| "none".to_owned())).or_default() += 1;
+        }
+        ends
+    }
+
+    /// The nodes of the attempts whose results are those of their units.
+    fn restarts(&self) -> Vec<u64> {
+        let published =
+            self.attempts().into_iter().filter(|(_, end)| end.as_deref() == Some("published"));
+        published.map(|(head, _)| head["restart"].as_u64().unwrap()).collect()
+    }
+
+    /// Every cell has one result and no other, and nothing is torn.
+    #[track_caller]
+    fn is_whole(&self, cells: usize) {
+        assert_eq!(self.parts(), cells, "{}", self.state());
+        let report = self.call(&["report", "results/t"]).exits(0);
+        assert!(report.stdout.contains(&format!("{cells} ok")), "{report:#?}\n{}", self.state());
+        let runs: Vec<String> =
+            self.lab.rows("report.csv").iter().map(|row| row["run"].clone()).collect();
+        let mut distinct = runs.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!((runs.len(), distinct.len()), (cells, cells), "{runs:?}");
+        for file in self.lab.files().iter().filter(|file| file.starts_with("results/t/parts/")) {
+            if Path::new(file).extension().is_some_and(|end| end == "json") {
+                serde_json::from_slice::<Value>(&fs::read(self.lab.path(file)).unwrap()).unwrap();
+            }
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let output = Command::new(script("down.sh")).arg(&self.folder).output();
+        if !std::thread::panicking() {
+            assert!(output.unwrap().status.success());
+        }
+    }
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ci/slurm").join(name)
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn an_array_makes_what_one_machine_makes() {
+    // More tasks than an array may have.
+    let Some(cluster) = Cluster::up(shards::lab(), &[("MAX_ARRAY", "4")]) else { return };
+    let shown = cluster.submit(&["--wait", "--progress", "plain"]).exits(0);
+    assert!(shown.stderr.contains("submitted 9 of 9 tasks as job "), "{shown:#?}");
+    assert_eq!(shown.stderr.matches("(3 tasks)").count(), 3, "{shown:#?}");
+    assert_eq!(shown.stderr.matches(": completed after").count(), 27, "{shown:#?}");
+    cluster.lab.run(&["-q", "--out", "results/one"]).exits(0);
+    same_reports(&cluster.lab, "results/t", "results/one");
+    let again = cluster.submit(&["--resume"]).exits(0);
+    assert!(again.stdout.starts_with("nothing to submit"), "{again:#?}");
+    let refused =
+        cluster.submit(&["--out", "results/u", "--set", "engine.partition=nowhere"]).exits(2);
+    assert!(
+        refused.stderr.contains("`sbatch` refused: ") && refused.stderr.contains("nowhere"),
+        "{refused:#?}"
+    );
+    assert!(!cluster.lab.path("results/u").exists());
+    let waits = cluster.submit(&["--out", "results/u", "--set", "engine.cpus_per_task=64"]);
+    // Slurm takes what no node can give, or refuses it, by its version.
+    if waits.code == Some(0) {
+        let status = cluster.call(&["status", "results/u"]).exits(0);
+        assert!(status.stdout.contains("9 pending"), "{status:#?}");
+        cluster.call(&["cancel", "results/u"]).exits(0);
+        let status = cluster.call(&["status", "results/u"]).exits(0);
+        assert!(status.stdout.starts_with("t: 9 tasks: 9 cancelled\n"), "{status:#?}");
+    }
+}
+
+#[test]
+fn the_loss_of_a_node_loses_nothing() {
+    let Some(cluster) = Cluster::up(Lab::new(&grid(4, 60)), &[]) else { return };
+    let waiting = cluster.waiting(&[]);
+    cluster.until("four tasks at work", || cluster.at_work() == 4);
+    cluster.fail(&["power", "n2"]);
+    cluster.until("the tasks of the other node", || cluster.parts() >= 2);
+    cluster.fail(&["node", "n2"]);
+    let shown = waiting.end().exits(0);
+    assert!(shown.stdout.contains("4 ok"), "{shown:#?}");
+    cluster.is_whole(4);
+    assert_eq!(
+        cluster.restarts().iter().filter(|restart| **restart > 0).count(),
+        2,
+        "{}",
+        cluster.state()
+    );
+    assert_eq!(
+        cluster.ends(),
+        BTreeMap::from([("none".to_owned(), 2), ("published".to_owned(), 4)])
+    );
+}
+
+#[test]
+fn a_task_that_its_node_has_lost_gives_no_second_result() {
+    let Some(cluster) = Cluster::up(Lab::new(&grid(2, 130)), &[("NODE_CPUS", "1")]) else { return };
+    let waiting = cluster.waiting(&[]);
+    cluster.until("two tasks at work", || cluster.at_work() == 2);
+    cluster.fail(&["daemon", "n2"]);
+    let shown = waiting.end().exits(0);
+    assert!(shown.stdout.contains("2 ok"), "{shown:#?}");
+    // The copy that the other node has begun meanwhile ends as well, and is not used.
+    cluster.until("the end of both copies", || !cluster.ends().contains_key("none"));
+    cluster.is_whole(2);
+    let ends = cluster.ends();
+    assert_eq!(ends.get("published"), Some(&2), "{}", cluster.state());
+    assert!(cluster.attempts().len() <= 3, "{}", cluster.state());
+}
+
+#[test]
+fn a_controller_that_dies_and_comes_back_loses_nothing() {
+    let Some(cluster) = Cluster::up(Lab::new(&grid(3, 40)), &[]) else { return };
+    let mut waiting = cluster.waiting(&["--set", "engine.patience=20s"]);
+    cluster.until("three tasks at work", || cluster.at_work() == 3);
+    cluster.fail(&["controller"]);
+    let status = cluster.call(&["status", "results/t"]).exits(0);
+    assert!(status.stdout.starts_with("t: 3 tasks: "), "{status:#?}");
+    assert!(status.stderr.contains("warning: `squeue` refused"), "{status:#?}");
+    let resume = cluster.submit(&["--resume"]).exits(2);
+    assert!(
+        resume.stderr.contains("the cluster does not answer")
+            || resume.stderr.contains("still to come"),
+        "{resume:#?}"
+    );
+    let cancel = cluster.call(&["cancel", "results/other"]).exits(2);
+    assert!(cancel.stderr.contains("no grid was submitted"), "{cancel:#?}");
+    waiting.until("the tasks go on, and the cluster is asked again");
+    cluster.until("results without a controller", || cluster.parts() == 3);
+    cluster.fail(&["restart"]);
+    waiting.end().exits(0);
+    cluster.is_whole(3);
+}
+
+#[test]
+fn what_is_preempted_goes_on_and_what_is_cancelled_is_resumed() {
+    let grid = grid(4, 60).replace("repeat = 1", "repeat = 2");
+    let Some(cluster) = Cluster::up(Lab::new(&grid), &[]) else { return };
+    let (pair, exclusive) =
+        (["--set", "engine.cells_per_task=2"], ["--set", "engine.exclusive=true"]);
+    cluster.submit(&[pair, exclusive].concat()).exits(0);
+    let whole = || {
+        cluster
+            .lab
+            .files()
+            .iter()
+            .filter(|file| file.starts_with("results/t/attempts/") && file.ends_with("done.json"))
+            .count()
+    };
+    cluster.until("a whole run of each task", || whole() >= 2);
+    let status = cluster.call(&["status", "results/t"]).exits(0);
+    assert!(status.stdout.starts_with("t: 2 tasks: 2 running\n"), "{status:#?}");
+    // Another user's job that is more important, for both nodes.
+    cluster.slurm(&[
+        "sbatch",
+        "-p",
+        "urgent",
+        "-N2",
+        "--exclusive",
+        "-o",
+        "/dev/null",
+        "--wrap",
+        "sleep 1",
+    ]);
+    cluster.until("the end of both attempts", || cluster.ends().get("interrupted") == Some(&2));
+    cluster.until("their restart", || cluster.attempts().len() == 4);
+    // One is ended from outside, the other one by perftune.
+    let job = fs::read_to_string(cluster.lab.file("submissions/0001/job")).unwrap();
+    cluster.slurm(&["scancel", &format!("{job}_0")]);
+    cluster.until("the end of the one", || cluster.ends().get("interrupted") == Some(&3));
+    cluster.until("its word", || {
+        cluster.call(&["status", "results/t"]).stdout.contains("1 interrupted")
+    });
+    cluster.call(&["cancel", "results/t"]).exits(0);
+    cluster.until("the end of the other", || {
+        cluster.call(&["status", "results/t"]).stdout.contains("2 cancelled")
+    });
+    let partial = cluster.call(&["report", "results/t"]).exits(0);
+    assert!(partial.stdout.contains("cancelled"), "{partial:#?}");
+    let kept = whole();
+    let shown = cluster.submit(&[&pair[..], &["--resume", "--wait"]].concat()).exits(0);
+    assert!(shown.stdout.contains("8 ok"), "{shown:#?}");
+    assert!(kept >= 2 && cluster.parts() == 2, "{}", cluster.state());
+    let log = fs::read_to_string(cluster.lab.file("submissions/0002/task-0.log")).unwrap();
+    assert!(log.matches(": started\n").count() < 4, "{log}");
+}
+
+#[test]
+fn a_task_that_is_out_of_time_keeps_what_it_has_and_goes_on() {
+    let grid = grid(2, 30);
+    let Some(cluster) = Cluster::up(Lab::new(&grid), &[]) else { return };
+    let waiting =
+        cluster.waiting(&["--set", "engine.cells_per_task=2", "--set", "engine.max_timeouts=1"]);
+    let whole = || {
+        cluster
+            .lab
+            .files()
+            .iter()
+            .filter(|file| file.starts_with("results/t/attempts/") && file.ends_with("done.json"))
+            .count()
+    };
+    cluster.until("a whole run", || whole() == 1);
+    // As Slurm does when the time limit is near.
+    let job = fs::read_to_string(cluster.lab.file("submissions/0001/job")).unwrap();
+    cluster.slurm(&["scancel", "-b", "-s", "USR2", &format!("{job}_0")]);
+    cluster.until("its end", || cluster.ends().get("timed_out") == Some(&1));
+    waiting.end().exits(0);
+    assert_eq!(cluster.restarts(), [1], "{}", cluster.state());
+    let log = fs::read_to_string(cluster.lab.file("submissions/0001/task-0.log")).unwrap();
+    assert_eq!(log.matches(": started\n").count(), 3, "{log}");
+}
+
+#[test]
+fn who_waits_no_longer_ends_no_task() {
+    let Some(cluster) = Cluster::up(Lab::new(&grid(2, 30)), &[]) else { return };
+    let mut waiting = cluster.waiting(&[]);
+    waiting.until(": started");
+    waiting.signal(Signal::INT);
+    let shown = waiting.end().exits(130);
+    assert!(
+        shown.stderr.contains("note: the tasks go on; `perftune status results/t`"),
+        "{shown:#?}"
+    );
+    cluster.until("their end", || cluster.parts() == 2);
+    cluster.is_whole(2);
+}
