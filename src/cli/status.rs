@@ -78,7 +78,7 @@ fn rows(standing: &Standing, undone: bool) -> Vec<TaskRow> {
     let row = |unit: &tasks::Unit| TaskRow {
         cells: first_of(&unit.cells, if undone { 3 } else { usize::MAX }),
         state: word(&unit.state),
-        why: why(&unit.state),
+        why: why(&unit.state, unit.log.is_some()),
         attempts: unit.attempts,
         log: unit.log.as_ref().map(|log| log.display().to_string()).unwrap_or_default(),
         unit: unit.id.clone(),

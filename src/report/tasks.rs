@@ -42,8 +42,8 @@ pub const fn word(state: &UnitState) -> &'static str {
     }
 }
 
-/// What else there is to say of it.
-pub fn why(state: &UnitState) -> String {
+/// What else there is to say of it; `has_log`: whether anything of its task can be seen.
+pub fn why(state: &UnitState, has_log: bool) -> String {
     match state {
         UnitState::Running { node } => format!("on {node}"),
         UnitState::Waiting { reason } => reason.clone(),
@@ -52,8 +52,11 @@ pub fn why(state: &UnitState) -> String {
         UnitState::TooOften { restarts } => {
             format!("started again {restarts} times after a preemption or the loss of its node")
         }
-        UnitState::Over { word } => {
+        UnitState::Over { word } if has_log => {
             format!("Slurm says {word}; the task has left no word of its end")
+        }
+        UnitState::Over { word } => {
+            format!("Slurm says {word}, and there is no log: the node may not see this folder")
         }
         UnitState::Lost => "the cluster does not know it any more".to_owned(),
         UnitState::Done
@@ -119,9 +122,10 @@ mod tests {
             "t: 7 tasks: 2 done, 1 running, 3 pending (Resources, Priority), 1 failed"
         );
         assert_eq!(
-            why(states[6]),
+            why(states[6], true),
             "Slurm says OUT_OF_MEMORY; the task has left no word of its end"
         );
-        assert_eq!(why(states[2]), "on n1");
+        assert_eq!(why(states[2], true), "on n1");
+        assert!(why(states[6], false).contains("the node may not see this folder"));
     }
 }

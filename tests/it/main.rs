@@ -54,6 +54,7 @@ mod shards;
 mod signals;
 mod slurm;
 mod support;
+mod task_faults;
 mod tasks;
 mod torture;
 #[cfg(feature = "tpu")]

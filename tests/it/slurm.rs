@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -80,7 +79,7 @@ impl Cluster {
             "no Slurm: {said}"
         );
         let why = said.lines().last().unwrap_or_default();
-        writeln!(std::io::stderr(), "left out, there is no Slurm here: {why}").unwrap();
+        left_out(why);
         None
     }
 
@@ -225,6 +224,11 @@ impl Drop for Cluster {
             assert!(output.unwrap().status.success());
         }
     }
+}
+
+#[expect(clippy::print_stderr, reason = "whoever reads the log of the tests must know")]
+fn left_out(why: &str) {
+    eprintln!("left out, there is no Slurm here: {why}");
 }
 
 fn script(name: &str) -> PathBuf {

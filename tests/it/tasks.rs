@@ -40,12 +40,12 @@ cells_per_task = 2
 "#;
 
 /// A cluster of scripts.
-struct Fake {
-    lab: Lab,
+pub(crate) struct Fake {
+    pub(crate) lab: Lab,
 }
 
 impl Fake {
-    fn new(lab: Lab) -> Self {
+    pub(crate) fn new(lab: Lab) -> Self {
         let fake = Self { lab };
         fs::create_dir(fake.lab.path("bin")).unwrap();
         fake.client("scontrol", "echo \"$*\" >> scontrol.log; echo 'MaxArraySize = 1001'");
@@ -63,23 +63,23 @@ impl Fake {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    fn with(&self, mut command: Command) -> Command {
+    pub(crate) fn with(&self, mut command: Command) -> Command {
         let path = std::env::var("PATH").unwrap();
         command.env("PATH", format!("{}:{path}", self.lab.path("bin").display()));
         command
     }
 
-    fn call(&self, args: &[&str]) -> Shown {
+    pub(crate) fn call(&self, args: &[&str]) -> Shown {
         Shown::of(self.with(self.lab.perftune(args)).output().unwrap())
     }
 
     /// `perftune run grid.toml --engine slurm` with these arguments.
-    fn submit(&self, args: &[&str]) -> Shown {
+    pub(crate) fn submit(&self, args: &[&str]) -> Shown {
         self.call(&[&["run", "grid.toml", "--engine", "slurm"], args].concat())
     }
 
     /// What the task of this number is started with, and by which environment.
-    fn command(&self, submission: u32, task: usize, restart: u32) -> Command {
+    pub(crate) fn command(&self, submission: u32, task: usize, restart: u32) -> Command {
         let folder = self.lab.path("results/t");
         let (folder, number) = (folder.to_str().unwrap(), submission.to_string());
         let nonce = self.units(submission)["nonce"].as_str().unwrap().to_owned();
@@ -98,23 +98,23 @@ impl Fake {
         Shown::of(self.command(submission, task, restart).output().unwrap())
     }
 
-    fn units(&self, submission: u32) -> Value {
+    pub(crate) fn units(&self, submission: u32) -> Value {
         json(&self.lab, &format!("results/t/submissions/{submission:04}/units.json"))
     }
 
     /// Every task of a submission, one after the other.
-    fn all(&self, submission: u32) {
+    pub(crate) fn all(&self, submission: u32) {
         for task in 0..self.units(submission)["units"].as_array().unwrap().len() {
             self.task(submission, task, 0).exits(0);
         }
     }
 
-    fn parts(&self) -> usize {
+    pub(crate) fn parts(&self) -> usize {
         fs::read_dir(self.lab.file("parts")).unwrap().count()
     }
 
     /// How the attempts of all units have ended, sorted.
-    fn ends(&self) -> Vec<String> {
+    pub(crate) fn ends(&self) -> Vec<String> {
         let ended =
             |file: &String| file.starts_with("results/t/attempts/") && file.ends_with("ended.json");
         let files = self.lab.files().into_iter().filter(ended);

@@ -85,19 +85,19 @@ pub fn task(
     let earlier = spread.attempts(unit)?;
     let attempt = spread.begin_attempt(unit, &head(request.submission, place))?;
     let of = Trial { kept: &kept, unit, earlier: &earlier, place, submission: &submission };
-    let end = match of.run(&attempt, warned, observer) {
+    let end = of.run(&attempt, warned, observer).and_then(|end| match end {
+        AttemptEnd::Published if !spread.publish(unit, &attempt)? => Ok(AttemptEnd::Beaten),
+        end => Ok(end),
+    });
+    let end = match end {
         Ok(end) => end,
         Err(fault) => {
             let said = [error_text(&*fault.error)].into_iter().chain(fault.hints.iter().cloned());
             let why = said.collect::<Vec<_>>().join("; ");
-            attempt.ended(&AttemptEnd::Refused { why }, &now())?;
+            // On a disk that is full nothing can be said; the first error is the one to tell.
+            let _ = attempt.ended(&AttemptEnd::Refused { why }, &now());
             return Err(fault);
         }
-    };
-    let end = match end {
-        AttemptEnd::Published if spread.publish(unit, &attempt)? => AttemptEnd::Published,
-        AttemptEnd::Published => AttemptEnd::Beaten,
-        other => other,
     };
     attempt.ended(&end, &now())?;
     if end == AttemptEnd::TimedOut && timeouts(&earlier) < submission.max_timeouts {
