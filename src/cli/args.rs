@@ -253,6 +253,7 @@ const fn verbosity(quiet: bool, verbose: bool) -> Verbosity {
 /// `perftune report`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = SHADOW_HELP.as_str())]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub struct ReportArgs {
     /// The results folder, such as results/three-by-three; of several folders the
     /// main figures are shown side by side, with their change against the first
@@ -278,6 +279,9 @@ pub struct ReportArgs {
     /// In the table, a row for each run instead of each cell
     #[arg(long)]
     pub per_run: bool,
+    /// Print them again whenever a run has ended, until no run is to come
+    #[arg(long)]
+    pub follow: bool,
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     pub format: ReportFormat,

@@ -20,7 +20,7 @@ pub enum ExitStatus {
     Judged(u8),
     /// `check --self-test`: the gate did not fire where it should, or fired where it should not.
     SelfTestFailed,
-    /// `merge`: cells or runs of the grid are in no part; the reports of what is there are written.
+    /// `merge` and `run --engine slurm`: cells or runs of the grid are missing; the reports of what is there are written.
     NotCovered,
     /// At least one run failed; the others have their results.
     RunFailed,
@@ -56,6 +56,7 @@ pub const EXIT_CODES: &str = "Exit codes:
   1    --strict: no cell keeps its constraints for certain
   2    wrong arguments, grid or data, or results that cannot be written
   3    at least one run failed
+  5    --engine slurm: not all tasks were taken or, with --wait, cells are missing
   130  interrupted; what was finished is kept
 Comparisons with a baseline have codes of their own: see `perftune check --help`.";
 

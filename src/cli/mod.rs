@@ -20,6 +20,7 @@ pub mod engine;
 pub mod exec;
 pub mod exit;
 pub mod helper;
+pub mod follow;
 pub mod interrupt;
 pub mod list;
 pub mod merge;
@@ -83,6 +84,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
     match command {
         Command::Run(args) => run::run(args, screen),
         Command::Exec(args) => exec::exec(args, screen),
+        Command::Report(args) if args.follow => follow::follow(args, screen),
         Command::Report(args) => report::report(args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::Merge(args) => merge::run(args, screen),

@@ -3,11 +3,11 @@
 //! Where Slurm is not there and cannot be installed, the tests are left out with a line that says so; with `PERFTUNE_NEEDS_SLURM` set, as
 //! on CI, that is a failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -15,10 +15,11 @@ use serde_json::Value;
 
 use crate::shards;
 use crate::support::{Lab, Running, Shown};
+use crate::task_faults::Random;
 use crate::tasks::same_reports;
 
-/// One cluster at a time: they share the cores of this machine.
-static ONE: Mutex<()> = Mutex::new(());
+/// Clusters that this process has brought up.
+static CLUSTERS: AtomicU32 = AtomicU32::new(0);
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -58,20 +59,21 @@ const ENGINE: [&str; 6] =
 struct Cluster {
     folder: PathBuf,
     lab: Lab,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Cluster {
     /// Brought up with these settings; `None`: there is no Slurm, and none can be installed.
     fn up(lab: Lab, settings: &[(&str, &str)]) -> Option<Self> {
-        let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = lab.path("cluster");
-        let port = 20_000 + std::process::id() % 2000 * 5;
+        // Below those that a system gives unasked; of this process and this cluster alone, as far as can be.
+        let port = 10_000
+            + std::process::id() % 250 * 80
+            + CLUSTERS.fetch_add(1, Ordering::Relaxed) % 10 * 8;
         let mut command = Command::new(script("up.sh"));
         command.arg(&folder).env("FIRST_PORT", port.to_string()).envs(settings.iter().copied());
         let output = command.output().unwrap();
         if output.status.success() {
-            return Some(Self { folder, lab, _alone: alone });
+            return Some(Self { folder, lab });
         }
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
@@ -423,4 +425,109 @@ fn who_waits_no_longer_ends_no_task() {
     );
     cluster.until("their end", || cluster.parts() == 2);
     cluster.is_whole(2);
+}
+
+/// What of the cluster is down, and what has happened so far.
+struct Faults<'a> {
+    cluster: &'a Cluster,
+    random: Random,
+    nodes: BTreeSet<&'static str>,
+    controller: bool,
+    said: Vec<String>,
+}
+
+impl Faults<'_> {
+    /// Something fails or comes back, at a random moment.
+    fn step(&mut self) {
+        std::thread::sleep(Duration::from_millis(300 + self.random.below(1500) as u64));
+        let node = ["n1", "n2"][self.random.below(2)];
+        match self.random.below(7) {
+            0 | 1 if !self.nodes.contains(node) && !self.controller => {
+                let how = ["power", "daemon"][self.random.below(2)];
+                self.fail(&[how, node]);
+                self.nodes.insert(node);
+            }
+            2 if self.nodes.contains(node) && !self.controller => self.back(node),
+            3 if !self.controller => {
+                self.fail(&["controller"]);
+                self.controller = true;
+            }
+            3 | 4 if self.controller => self.restart(),
+            5 => self.collect(),
+            6 if !self.controller => {
+                let job =
+                    fs::read_to_string(self.cluster.lab.file("submissions/0001/job")).unwrap();
+                let task = format!("{job}_{}", self.random.below(9));
+                let how: &[&str] =
+                    [&["scancel"][..], &["scontrol", "requeue"], &["scancel", "-b", "-s", "KILL"]]
+                        [self.random.below(3)];
+                let words = [how, &[&*task]].concat();
+                self.cluster.slurm(&words);
+                self.said.push(words.join(" "));
+            }
+            _ => {}
+        }
+    }
+
+    fn fail(&mut self, words: &[&str]) {
+        self.cluster.fail(words);
+        self.said.push(words.join(" "));
+    }
+
+    fn back(&mut self, node: &'static str) {
+        self.fail(&["node", node]);
+        self.nodes.remove(node);
+    }
+
+    fn restart(&mut self) {
+        self.fail(&["restart"]);
+        self.controller = false;
+    }
+
+    /// Somebody collects, and is killed.
+    fn collect(&mut self) {
+        let lab = &self.cluster.lab;
+        let mut collector =
+            self.cluster.with(lab.perftune(&["report", "results/t"])).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(self.random.below(80) as u64));
+        // It may have ended.
+        let _ = collector.kill();
+        collector.wait().unwrap();
+        self.said.push("collector".to_owned());
+    }
+
+    /// From now on nothing fails.
+    fn end(&mut self) {
+        if self.controller {
+            self.restart();
+        }
+        for node in self.nodes.clone() {
+            self.back(node);
+        }
+    }
+}
+
+/// `PERFTUNE_SLURM_SCHEDULES` says how many schedules of faults are played; one takes half a minute.
+#[test]
+fn whatever_fails_in_the_cluster_each_cell_has_one_result() {
+    let asked = std::env::var("PERFTUNE_SLURM_SCHEDULES").ok().and_then(|text| text.parse().ok());
+    for seed in 1..=asked.unwrap_or(1) {
+        let Some(cluster) = Cluster::up(Lab::new(&grid(9, 20)), &[]) else { return };
+        cluster.submit(&[]).exits(0);
+        let (cluster, random, nodes) = (&cluster, Random(seed), BTreeSet::new());
+        let mut faults = Faults { cluster, random, nodes, controller: false, said: Vec::new() };
+        (0..8).for_each(|_| faults.step());
+        faults.end();
+        let said = faults.said;
+        for _ in 0..3 {
+            if cluster.parts() < 9 {
+                let shown = cluster.submit(&["--resume", "--wait", "--set", "engine.poll=1s"]);
+                let ended = [Some(0), Some(5), Some(130)].contains(&shown.code);
+                assert!(ended, "seed {seed}, {said:?}: {shown:#?}");
+            }
+        }
+        assert_eq!(cluster.parts(), 9, "seed {seed}, {said:?}: {}", cluster.state());
+        cluster.is_whole(9);
+        eprintln!("seed {seed}: {said:?}, {:?}", cluster.ends());
+    }
 }

@@ -524,3 +524,57 @@ fn a_dry_run_prints_the_job_script() {
     let here = fake.call(&["run", "layer.toml", "--dry-run", "--engine", "local"]).exits(0);
     assert!(!here.stdout.contains("#SBATCH"), "{here:#?}");
 }
+
+#[test]
+fn a_report_that_follows_ends_when_no_more_is_to_come() {
+    let fake = Fake::new(shards::lab());
+    fake.submit(&[]).exits(0);
+    for task in 0..3 {
+        fake.task(1, task, 0).exits(0);
+    }
+    let name = fake.units(1)["job_name"].as_str().unwrap().to_owned();
+    fs::write(fake.lab.path("queue"), format!("{name}|4711_5|RUNNING|n1|None\n")).unwrap();
+    let mut following =
+        Running::new(fake.with(fake.lab.perftune(&["report", "results/t", "--follow"])));
+    following.until("note: partial: 6 of 9 cells are missing");
+    fs::write(fake.lab.path("queue"), "").unwrap();
+    let shown = following.end().exits(0);
+    assert_eq!(
+        shown.stdout.matches("6 not run").count() + shown.stdout.matches("18 not run").count(),
+        2,
+        "{shown:#?}"
+    );
+    let two = fake.call(&["report", "results/t", "results/t", "--follow"]).exits(2);
+    assert!(two.stderr.contains("--follow speaks of one results folder"), "{two:#?}");
+}
+
+/// A cluster of one machine: sbatch starts all tasks at once, as processes of their own.
+#[test]
+fn what_fails_is_submitted_again_as_often_as_the_grid_says() {
+    let grid = r#"
+name = "t"
+repeat = 1
+[models.shell]
+command = ["sh", "-c", "echo x >> tried-{size}; test {size} = 1 || test $(wc -l < tried-{size}) -ge 3"]
+[grid]
+model = "shell"
+dataset = "none"
+size = [1, 2]
+[engine]
+poll = "100ms"
+"#;
+    for (retries, code, tries) in [("2", 0, 3), ("1", 3, 2)] {
+        let fake = Fake::new(Lab::new(grid));
+        fake.client(
+            "sbatch",
+            "job=$$; for task in 0 1; do SLURM_ARRAY_JOB_ID=$job SLURM_ARRAY_TASK_ID=$task SLURMD_NODENAME=n1 sh \"$2\" >/dev/null 2>&1; done; echo $job",
+        );
+        let shown =
+            fake.submit(&["--wait", "--set", &format!("engine.retries={retries}")]).exits(code);
+        let tried = fs::read_to_string(fake.lab.path("tried-2")).unwrap().lines().count();
+        assert_eq!(tried, tries, "{shown:#?}");
+        assert_eq!(fs::read_to_string(fake.lab.path("tried-1")).unwrap().lines().count(), 1);
+        let failed = shown.stderr.contains("failed: 1 run failed");
+        assert_eq!(failed, code == 3, "{shown:#?}");
+    }
+}

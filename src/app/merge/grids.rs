@@ -44,16 +44,16 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Part>, Fault> {
 
 /// Opens a folder that may be written to.
 pub(super) fn open_one(path: &Path) -> Result<Part, Fault> {
-    let recordings = Recordings::open(path)?;
+    let mut recordings = Recordings::open(path)?;
     let name = path.display().to_string();
-    let head = recordings.head();
-    let Some(grid) = head.grid.clone().filter(|grid| !grid.keys.is_null()) else {
+    let grid = recordings.take_grid().filter(|grid| !grid.keys.is_null());
+    let Some(grid) = grid else {
         let what = format!("{name} does not say of which grid it is a part");
         return Err(Fault::new(what).hint(
                 "it was made by `perftune exec`, or by an earlier version: then `perftune run GRID --resume` adds that",
             ));
     };
-    if head.in_turn {
+    if recordings.head().in_turn {
         let what = format!("{name} is a side of a comparison, and no part of a grid");
         return Err(Fault::new(what).hint("run the grid without --against"));
     }

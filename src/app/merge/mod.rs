@@ -58,6 +58,8 @@ pub(in crate::app) fn collect(
         let mut part = grids::open_one(&source.folder)?;
         grids::check_keys(&part, whole.grid)?;
         part.is_at_rest = source.is_at_rest;
+        // That of the whole is known.
+        (part.grid.keys, part.grid.cells) = (serde_json::Value::Null, Vec::new());
         Ok(part)
     };
     let parts = found.iter().map(part).collect::<Result<Vec<_>, Fault>>()?;

@@ -75,7 +75,13 @@ pub(super) fn look(spread: &Spread, kept: &KeptPlan) -> Result<Standing, Fault> 
         Err(error) => (Vec::new(), Some(error)),
     };
     let published = if names.is_empty() { before } else { spread.published()? };
-    let view = View { spread, submissions: &submissions, rows: by_task(&rows), published, trouble };
+    let mut tasks: HashMap<&str, Vec<(&Submission, usize)>> = HashMap::new();
+    for submission in &submissions {
+        for (task, unit) in submission.units.iter().enumerate() {
+            tasks.entry(unit).or_default().push((submission, task));
+        }
+    }
+    let view = View { spread, tasks, rows: by_task(&rows), published, trouble };
     let mut units =
         kept.units.iter().map(|unit| view.unit(unit, None)).collect::<Result<Vec<_>, _>>()?;
     let lost: Vec<usize> =
@@ -103,7 +109,8 @@ fn by_task(rows: &[Row]) -> HashMap<(&str, usize), &Row> {
 /// What was read of all units at once.
 struct View<'a> {
     spread: &'a Spread,
-    submissions: &'a [Submission],
+    /// The tasks of each unit, the newest last.
+    tasks: HashMap<&'a str, Vec<(&'a Submission, usize)>>,
     rows: HashMap<(&'a str, usize), &'a Row>,
     published: HashSet<String>,
     trouble: Option<SlurmError>,
@@ -117,12 +124,7 @@ impl View<'_> {
     ) -> Result<Unit, Fault> {
         let published = self.published.contains(&plan.id);
         let attempts = if published { Vec::new() } else { self.spread.attempts(&plan.id)? };
-        // Where it was submitted, the newest last.
-        let tasks: Vec<(&Submission, usize)> = self
-            .submissions
-            .iter()
-            .filter_map(|of| Some((of, of.units.iter().position(|unit| *unit == plan.id)?)))
-            .collect();
+        let tasks = self.tasks.get(&*plan.id).map_or(&[][..], |tasks| tasks);
         let newest = tasks.last().copied();
         let rows = || {
             tasks

@@ -4,13 +4,12 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use super::kept::KeptPlan;
 use super::standing::{Standing, Unit, look};
 use super::submit::Arrays;
-use crate::app::{Expected, Fault, Interrupts, Observer};
+use crate::app::{Expected, Fault, Interrupts, Observer, pause};
 use crate::config::plan::Plan;
 use crate::engine::Slurm;
 use crate::engine::state::UnitState;
@@ -88,15 +87,13 @@ fn submit(plan: &Plan, folder: &Path, kept: &KeptPlan, units: &[String]) -> Resu
 
 /// Waits so long; whether the user has not had enough meanwhile.
 fn rest(wait: Duration, interrupts: &Interrupts) -> bool {
-    // Nobody sends anything: it is a wait that can be told how long.
-    let (_waiting, never) = mpsc::channel::<()>();
     let mut left = wait;
     while !interrupts.raised() {
         if left.is_zero() {
             return true;
         }
         let part = left.min(HEARING);
-        let _ = never.recv_timeout(part);
+        pause(part);
         left -= part;
     }
     false

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::lock::Lock;
-use super::manifest::{ManifestHead, ManifestText, of_results, text_of};
+use super::manifest::{GridHead, ManifestHead, ManifestText, of_results, text_of};
 use super::marker::{is_whole, read_done};
 use crate::event::{RunRecord, RunStatus};
 use crate::store::error::StoreError;
@@ -46,6 +46,12 @@ impl Recordings {
     /// What the manifest says.
     pub fn head(&self) -> &ManifestHead {
         &self.head
+    }
+
+    /// The grid that its runs are of; from now on the head does not say it any more. Of thousands of folders that are held at once
+    /// it would be most of the memory.
+    pub fn take_grid(&mut self) -> Option<GridHead> {
+        self.head.grid.take()
     }
 
     /// The folder.
