@@ -266,7 +266,7 @@ fn play(
     let last = marks.last().copied().unwrap_or_default();
     let policy = policy(method, u32::try_from(last).ok(), seed);
     for count in 1..=last {
-        let search = Search { space: &table.space, aims: &aims, told: &told, policy };
+        let search = Search { space: &table.space, aims: &aims, earlier: &[], told: &told, policy };
         if let Some(cell) = search.next(&states).first().map(|visit| visit.cell) {
             judged.repeats += usize::from(!states[cell].made.is_empty());
             let visit = states[cell].made.len() as u32 + 1;
@@ -278,7 +278,8 @@ fn play(
             told.push(Told { cell, readings, failed: false, rejected: false, wall_s: 1.0 });
         }
         if marks.contains(&count) {
-            let search = Search { space: &table.space, aims: &aims, told: &told, policy };
+            let search =
+                Search { space: &table.space, aims: &aims, earlier: &[], told: &told, policy };
             judged.marks.push(truth.miss(limited, &search.recommended()));
         }
     }
@@ -375,8 +376,13 @@ fn ask() {
     };
     let told: Vec<Told> = (0..100).map(told).collect();
     let states = vec![CellState { made: Vec::new(), standing: Standing::Open }; count];
-    let search =
-        Search { space: &space, aims: &aims, told: &told, policy: policy(Method::Bayes, None, 1) };
+    let search = Search {
+        space: &space,
+        aims: &aims,
+        earlier: &[],
+        told: &told,
+        policy: policy(Method::Bayes, None, 1),
+    };
     let mut times: Vec<f64> = (0..7)
         .map(|_| {
             let begin = Instant::now();

@@ -226,7 +226,7 @@ fn search(noise: f64, visits: usize, with_effects: bool, seed: u64) -> Tally {
     let mut rounds = Vec::new();
     let policy = SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, seed };
     for _ in 0..visits {
-        let search = Search { space: &all, aims: &aims, told: &said, policy };
+        let search = Search { space: &all, aims: &aims, earlier: &[], told: &said, policy };
         // It ends where nothing promises more.
         let Some(visit) = search.next(&states).pop() else { break };
         states[visit.cell].made.push(visit.repeat);

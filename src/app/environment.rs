@@ -87,12 +87,12 @@ impl SessionIdentity {
             ([], []) => None,
             ([], soft) => Some(format!(
                 "since the results that are kept, the environment has changed: {}",
-                shown(soft)
+                shown(soft.iter().copied())
             )),
             (hard, _) => Some(format!(
                 "the results that are kept are from another environment ({}): together they are a session of their \
                  own that `perftune check` compares with no other; --fresh runs all again",
-                shown(hard)
+                shown(hard.iter().copied())
             )),
         };
         let same = hard.is_empty() && !before.id.is_empty();
@@ -136,16 +136,22 @@ impl SessionIdentity {
     }
 }
 
-/// Whether two fingerprints are of one machine, or of machines that are alike; what runs decide of is no part of it, and of one
-/// that is not known nobody can say.
+/// Whether two fingerprints are of one machine, or of machines that are alike; of one that is not known nobody can say.
 pub(super) fn is_same_machine(one: Option<&Fingerprint>, other: Option<&Fingerprint>) -> bool {
+    let both = one.zip(other).map(|(one, other)| other_machine(one, other));
+    both.is_some_and(|differences| differences.is_empty())
+}
+
+/// In what two machines differ so that their figures are not compared; what runs decide of is no part of it.
+pub(super) fn other_machine(then: &Fingerprint, now: &Fingerprint) -> Vec<FingerprintDifference> {
     let bare = |print: &Fingerprint| {
         let mut bare = print.clone();
         bare.hard.retain(|field, _| field != THREADS && field != RECORDED);
         bare
     };
-    let both = one.zip(other).map(|(one, other)| bare(one).differences(&bare(other)));
-    both.is_some_and(|differences| differences.iter().all(|difference| !difference.hard))
+    let mut differences = bare(then).differences(&bare(now));
+    differences.retain(|difference| difference.hard);
+    differences
 }
 
 fn is_told_by_runs(field: &str) -> bool {
@@ -153,9 +159,8 @@ fn is_told_by_runs(field: &str) -> bool {
 }
 
 /// `cpu.cores was 8, is 4; ...`
-fn shown(differences: &[&FingerprintDifference]) -> String {
-    let each =
-        differences.iter().map(|d| format!("{} was {}, is {}", d.field, d.baseline, d.candidate));
+pub(super) fn shown<'a>(differences: impl Iterator<Item = &'a FingerprintDifference>) -> String {
+    let each = differences.map(|d| format!("{} was {}, is {}", d.field, d.baseline, d.candidate));
     each.collect::<Vec<_>>().join("; ")
 }
 

@@ -148,6 +148,12 @@ pub struct RunArgs {
     #[arg(long, value_name = "I/N", help_heading = "What to run")]
     pub shard: Option<ShardChoice>,
 
+    /// Tell a search what these results folders know of its cells, before its
+    /// first run
+    #[arg(long, value_name = "DIR", num_args = 1.., value_hint = ValueHint::DirPath,
+        conflicts_with = "against", help_heading = "What to run")]
+    pub warm_start: Vec<PathBuf>,
+
     /// Print the runs with their resolved settings, or of --engine slurm the job
     /// script, and run nothing
     #[arg(long, help_heading = "What to run")]

@@ -19,7 +19,7 @@ use crate::app::datasets;
 use crate::app::derived::Derived;
 use crate::app::grid;
 use crate::app::rules::parse_rules;
-use crate::app::session::{RunRequest, execute};
+use crate::app::session::{Earlier, RunRequest, execute};
 use crate::app::shadow::Shadow;
 use crate::app::{self, Fault};
 
@@ -57,15 +57,21 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         return Err(Fault::new("--strict, but the grid has no constraints")
             .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));
     }
+    let own = || Path::new("results").join(shard::name(&plan.name, shard));
+    let folder = args.out.clone().unwrap_or_else(own);
+    let earlier = (!args.warm_start.is_empty())
+        .then(|| Earlier::read(&plan, &runs, &args.warm_start, &folder))
+        .transpose()?;
+    if let Some(earlier) = earlier.as_ref().filter(|_| talks) {
+        screen.note(&earlier.notes());
+    }
     if args.dry_run {
         datasets::check(&runs)?;
         dry_run::print(&plan, &runs, args.format)?;
         return Ok(ExitStatus::Ok);
     }
-    let own = || Path::new("results").join(shard::name(&plan.name, shard));
-    let folder = args.out.clone().unwrap_or_else(own);
-    let request =
-        RunRequest { existing: args.existing(), shard, ..RunRequest::new(&plan, &runs, &folder) };
+    let (existing, earlier) = (args.existing(), earlier.as_ref());
+    let request = RunRequest { shard, existing, earlier, ..RunRequest::new(&plan, &runs, &folder) };
     let (executed, elapsed_s) =
         progress::watch(args.progress, args.verbosity(), screen, |progress| {
             execute(&request, progress)

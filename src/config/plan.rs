@@ -139,10 +139,17 @@ impl PlannedRun {
     /// Another visit of the same cell, from 1.
     #[must_use]
     pub fn visit(&self, repeat: u32) -> Self {
-        let mut other = Self { repeat, run: run_name(&self.cell, repeat), ..self.clone() };
+        let seed = self.job.seed - u64::from(self.repeat - 1) + u64::from(repeat - 1);
+        Self { repeat, ..self.called(run_name(&self.cell, repeat), seed) }
+    }
+
+    /// The same cell as a run of this name and seed.
+    #[must_use]
+    pub fn called(&self, run: String, seed: u64) -> Self {
+        let mut other = Self { run, ..self.clone() };
         let job = Arc::make_mut(&mut other.job);
         job.run.clone_from(&other.run);
-        job.seed = self.job.seed - u64::from(self.repeat - 1) + u64::from(repeat - 1);
+        job.seed = seed;
         self.files.iter().for_each(|file| file.put(job));
         if let Some(command) = &self.command {
             job.work = Work::Command { spec: command.of(job) };

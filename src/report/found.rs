@@ -17,6 +17,9 @@ pub struct Found {
     pub runs: usize,
     /// Cells that were visited.
     pub visited: usize,
+    /// Cells of which it was told by earlier runs.
+    #[serde(default)]
+    pub earlier: usize,
     /// Cells that there are.
     pub cells: usize,
     /// Those that are recommended.
@@ -60,9 +63,13 @@ impl Found {
         self.recommended.iter().any(|choice| choice.cell == cell)
     }
 
-    /// `searched 30 of 300 cells`.
+    /// `searched 30 of 300 cells, told of 12 by earlier runs`.
     pub(super) fn extent(&self) -> String {
-        format!("searched {} of {}", self.visited, counted(self.cells, "cell"))
+        let told = match self.earlier {
+            0 => String::new(),
+            cells => format!(", told of {cells} by earlier runs"),
+        };
+        format!("searched {} of {}{told}", self.visited, counted(self.cells, "cell"))
     }
 
     /// What is recommended, each with its figures and the command that measures it alone; or why nothing is.
@@ -191,5 +198,7 @@ mod tests {
             "{many}"
         );
         assert_eq!(found(&[]).extent(), "searched 28 of 300 cells");
+        let told = Found { earlier: 12, ..found(&[]) };
+        assert_eq!(told.extent(), "searched 28 of 300 cells, told of 12 by earlier runs");
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Model<'a> {
     beliefs: HashMap<usize, Beliefs>,
     /// How each objective is turned so that it is better upwards; 1 for what is none.
     pub(super) signs: Vec<f64>,
+    /// The cells of which something was told, and those that this search itself has visited.
+    pub(super) known: BTreeSet<usize>,
     pub(super) visited: BTreeSet<usize>,
 }
 
@@ -89,8 +91,7 @@ impl Search<'_> {
         let of_figure = |figure| Process::fit(self.space, &self.seen(figure), &PRIORS);
         let processes: Vec<Process<'_>> = figures.clone().map(of_figure).collect::<Option<_>>()?;
         let success = self
-            .told
-            .iter()
+            .all()
             .any(|told| told.failed)
             .then(|| self.of_visits(|told| if told.failed { 0.0 } else { 1.0 }));
         let cost = self.policy.is_timed.then(|| self.of_visits(|told| Scale::Log.of(told.wall_s)));
@@ -100,14 +101,15 @@ impl Search<'_> {
         for (figure, better) in self.aims.objectives() {
             signs[figure] = -better.sign();
         }
+        let known = self.all().map(|told| told.cell).collect();
         let visited = self.told.iter().map(|told| told.cell).collect();
-        Some(Model { processes, success, cost, beliefs: HashMap::new(), signs, visited })
+        Some(Model { processes, success, cost, beliefs: HashMap::new(), signs, known, visited })
     }
 
     fn seen(&self, figure: usize) -> Vec<Seen> {
         let Figure { scale, aim, .. } = self.aims.figures[figure];
         let mut cells: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();
-        for told in self.told {
+        for told in self.all() {
             let reading = told.readings[figure].map(|reading| reading.on(scale));
             if let Some(reading) = reading.filter(|reading| reading.value.is_finite()) {
                 cells.entry(told.cell).or_default().push(reading);
@@ -122,7 +124,7 @@ impl Search<'_> {
     /// What the visits to each cell say together of something that every visit has.
     fn of_visits(&self, value: impl Fn(&Told) -> f64) -> Vec<Seen> {
         let mut cells: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();
-        for told in self.told {
+        for told in self.all() {
             let reading = Reading { value: value(told), variance: 0.0 };
             cells.entry(told.cell).or_default().push(reading);
         }

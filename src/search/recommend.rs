@@ -96,7 +96,9 @@ impl Search<'_> {
                 .all(|(room, figure)| room >= SURE * model.belief(cell, figure).variance.sqrt())
         };
         let visited = model.visited.iter().copied();
-        visited.filter(|cell| self.is_sound(*cell) && keeps(*cell)).collect()
+        visited
+            .filter(|cell| self.is_measured(*cell) && self.is_sound(*cell) && keeps(*cell))
+            .collect()
     }
 
     /// How far within its limits a cell is believed to be, on the scale of each figure that has one.

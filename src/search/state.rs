@@ -26,6 +26,8 @@ pub struct Search<'a> {
     pub space: &'a Space,
     /// What is looked for.
     pub aims: &'a Aims,
+    /// What visits of earlier searches among these cells have said: known from the start, and none of the trials.
+    pub earlier: &'a [Told],
     /// What every visit so far has said.
     pub told: &'a [Told],
     /// What the user asks of it.
@@ -33,9 +35,19 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
+    /// What all visits have said, those of earlier searches first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &'a Told> + use<'a> {
+        self.earlier.iter().chain(self.told)
+    }
+
     /// What was said of one cell.
-    pub(super) fn visits(&self, cell: usize) -> impl Iterator<Item = &'a Told> {
-        self.told.iter().filter(move |told| told.cell == cell)
+    pub(super) fn visits(&self, cell: usize) -> impl Iterator<Item = &'a Told> + use<'a> {
+        self.all().filter(move |told| told.cell == cell)
+    }
+
+    /// Whether a visit of this search itself came to its end there: nothing else is recommended, since machines change.
+    pub(super) fn is_measured(&self, cell: usize) -> bool {
+        self.told.iter().any(|told| told.cell == cell && !told.failed)
     }
 
     /// Whether some visit to it came to its end, and none found that it is not to be recommended.

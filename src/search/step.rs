@@ -43,31 +43,31 @@ impl Search<'_> {
         let open: Vec<usize> =
             (0..self.space.len()).filter(|cell| !closed.contains(cell)).collect();
         let mut draw = Draw::new(self.policy.seed.rotate_left(32) ^ self.told.len() as u64);
-        let visited: BTreeSet<usize> = self.told.iter().map(|told| told.cell).collect();
-        let fresh = open.iter().copied().filter(|cell| !visited.contains(cell));
+        let known: BTreeSet<usize> = self.all().map(|told| told.cell).collect();
+        let fresh = open.iter().copied().filter(|cell| !known.contains(cell));
         let fresh: Vec<usize> = fresh.collect();
         match self.policy.method {
             Method::Random => (!fresh.is_empty()).then(|| fresh[draw.below(fresh.len())]),
             Method::Halving => self.next_of_rungs(closed, self.policy.trials.unwrap_or(u32::MAX)),
-            Method::Bayes => self.design(&fresh, &visited, &mut draw).or_else(|| {
+            Method::Bayes => self.design(&fresh, &known, &mut draw).or_else(|| {
                 let model = (!open.is_empty()).then(|| self.model()).flatten();
                 match model {
                     Some(model) => self.best(model, &open, closed, &mut draw),
                     // No visit has all figures yet.
-                    None => self.farthest(&fresh, &visited, &mut draw),
+                    None => self.farthest(&fresh, &known, &mut draw),
                 }
             }),
         }
     }
 
     /// Where to look before a model says anything; `None` when it may.
-    fn design(&self, fresh: &[usize], visited: &BTreeSet<usize>, draw: &mut Draw) -> Option<usize> {
+    fn design(&self, fresh: &[usize], known: &BTreeSet<usize>, draw: &mut Draw) -> Option<usize> {
         if let Some(line) = self.space.line() {
             return climb(&line, fresh);
         }
         let is_small = self.policy.trials.is_some_and(|most| self.space.len() <= most as usize);
         let count = if is_small { self.space.len() } else { DESIGN.min(self.space.len() / 4) };
-        if visited.len() < count { self.farthest(fresh, visited, draw) } else { None }
+        if known.len() < count { self.farthest(fresh, known, draw) } else { None }
     }
 
     /// The cells of a line above the first that failed or broke a limit when one below it had not: what grows there goes on
@@ -79,19 +79,14 @@ impl Search<'_> {
         above.copied().collect()
     }
 
-    /// Of some fresh cells that are drawn, the one farthest from all that were visited.
-    fn farthest(
-        &self,
-        fresh: &[usize],
-        visited: &BTreeSet<usize>,
-        draw: &mut Draw,
-    ) -> Option<usize> {
+    /// Of some fresh cells that are drawn, the one farthest from all that are known.
+    fn farthest(&self, fresh: &[usize], known: &BTreeSet<usize>, draw: &mut Draw) -> Option<usize> {
         const TRIES: usize = 200;
         if fresh.is_empty() {
             return None;
         }
         let far = |cell: usize| {
-            let distances = visited.iter().map(|other| self.space.distance(cell, *other));
+            let distances = known.iter().map(|other| self.space.distance(cell, *other));
             distances.fold(f64::INFINITY, f64::min)
         };
         let tried = (0..TRIES).map(|_| fresh[draw.below(fresh.len())]);
@@ -119,12 +114,12 @@ impl Search<'_> {
         } else {
             (0..SAMPLE).map(|_| open[draw.below(open.len())]).collect()
         };
-        let visited: Vec<usize> = model.visited.iter().copied().collect();
+        let known: Vec<usize> = model.known.iter().copied().collect();
         model.learn(&cells);
-        model.learn(&visited);
+        model.learn(&known);
         let sure = self.sure(&model);
         let rooms = self.rooms(&model, &cells, &sure);
-        cells.extend(visited.iter().filter(|cell| !closed.contains(cell)));
+        cells.extend(known.iter().filter(|cell| !closed.contains(cell)));
         cells.extend(sure.iter().flat_map(|cell| self.near(*cell, closed)));
         model.learn(&cells);
         let score = |model: &Model<'_>, cell: usize| {
@@ -176,9 +171,9 @@ impl Search<'_> {
                 let own = cells.iter().filter(|cell| self.space.group(**cell) == group);
                 own.map(|cell| self.point(model, *cell)).collect()
             };
-            let visited: Vec<usize> = model.visited.iter().copied().collect();
+            let known: Vec<usize> = model.known.iter().copied().collect();
             let single = self.aims.objectives().count() == 1;
-            let all = points(if single { &visited } else { sample });
+            let all = points(if single { &known } else { sample });
             let reference: Vec<f64> = (0..self.aims.objectives().count())
                 .map(|at| {
                     let mut values: Vec<f64> = all.iter().map(|point| point[at]).collect();

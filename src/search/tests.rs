@@ -49,7 +49,8 @@ fn searched(aims: &Aims, visits: usize, noise: f64, seed: u64) -> (Vec<Told>, Ve
     let mut told = Vec::new();
     let mut draws = Noise::new(seed + 1);
     for _ in 0..visits {
-        let search = Search { space: &space, aims, told: &told, policy: policy(seed) };
+        let search =
+            Search { space: &space, aims, earlier: &[], told: &told, policy: policy(seed) };
         let visit = search.next(&states)[0];
         assert_eq!(visit.repeat as usize, states[visit.cell].made.len() + 1);
         states[visit.cell].made.push(visit.repeat);
@@ -62,7 +63,8 @@ fn searched(aims: &Aims, visits: usize, noise: f64, seed: u64) -> (Vec<Told>, Ve
         told.push(Told { cell: visit.cell, readings, failed: false, rejected: false, wall_s: 1.0 });
     }
     let recommended =
-        Search { space: &space, aims, told: &told, policy: policy(seed) }.recommended();
+        Search { space: &space, aims, earlier: &[], told: &told, policy: policy(seed) }
+            .recommended();
     (told, recommended)
 }
 
@@ -121,7 +123,7 @@ fn closed_cells_are_not_visited_and_none_is_left_in_the_end() {
             state.standing = Standing::Settled;
         }
     }
-    let search = Search { space: &space, aims: &aims, told: &[], policy: policy(1) };
+    let search = Search { space: &space, aims: &aims, earlier: &[], told: &[], policy: policy(1) };
     let first = search.next(&states)[0].cell;
     assert!([17, 250].contains(&first));
     states[first].standing = Standing::Failed;
@@ -132,12 +134,43 @@ fn closed_cells_are_not_visited_and_none_is_left_in_the_end() {
 }
 
 #[test]
+fn what_is_known_from_the_start_is_visited_once_more_before_it_is_recommended() {
+    let (space, aims) = (space(), aims(None, false));
+    let of = |cell: usize, factor: f64| {
+        let (rate, memory) = truth(cell);
+        let readings = [rate * factor, memory].map(|value| Some(Reading { value, variance: 0.0 }));
+        let readings = readings.to_vec();
+        Told { cell, readings, failed: false, rejected: false, wall_s: 1.0 }
+    };
+    // Every third cell.
+    let earlier: Vec<Told> = (0..300).step_by(3).map(|cell| of(cell, 1.0)).collect();
+    let mut states = open(300);
+    let mut told = Vec::new();
+    loop {
+        let (earlier, told_by_now) = (&earlier[..], &told[..]);
+        let policy = policy(1);
+        let search = Search { space: &space, aims: &aims, earlier, told: told_by_now, policy };
+        let visited: Vec<usize> = told.iter().map(|told: &Told| told.cell).collect();
+        let found = search.recommended();
+        assert!(found.iter().all(|cell| visited.contains(cell)), "{found:?} of {visited:?}");
+        let Some(visit) = search.next(&states).pop() else {
+            let best = (0..300).map(|cell| truth(cell).0).fold(0.0, f64::max);
+            assert!(truth(found[0]).0 > 0.99 * best && visited.len() <= 8, "{found:?} {visited:?}");
+            break;
+        };
+        states[visit.cell].made.push(visit.repeat);
+        told.push(of(visit.cell, 1.01));
+    }
+}
+
+#[test]
 fn where_visits_fail_few_more_are_made() {
     let (space, aims) = (space(), aims(None, false));
     let mut states = open(300);
     let mut told: Vec<Told> = Vec::new();
     for _ in 0..40 {
-        let search = Search { space: &space, aims: &aims, told: &told, policy: policy(2) };
+        let search =
+            Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(2) };
         let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
         states[cell].made.push(1);
         let (width, batch, _) = levels(cell);
@@ -159,7 +192,8 @@ fn where_visits_fail_few_more_are_made() {
     let late = told.len().min(20);
     let failed = told[late..].iter().filter(|told| told.failed).count();
     assert!(failed <= 10, "{failed} of the last 20");
-    let search = Search { space: &space, aims: &aims, told: &told, policy: policy(2) };
+    let search =
+        Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(2) };
     let cell = search.recommended()[0];
     let (width, batch, _) = levels(cell);
     assert!(width + batch <= 12.0 && truth(cell).0 > 800.0, "{width} {batch} {:?}", truth(cell));
@@ -183,14 +217,16 @@ fn groups_have_a_front_each() {
     let mut states = open(20);
     let mut told: Vec<Told> = Vec::new();
     for _ in 0..16 {
-        let search = Search { space: &space, aims: &aims, told: &told, policy: policy(5) };
+        let search =
+            Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(5) };
         let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
         let repeat = states[cell].next();
         states[cell].made.push(repeat);
         let readings = vec![Some(Reading { value: rate(cell), variance: 0.0 })];
         told.push(Told { cell, readings, failed: false, rejected: false, wall_s: 1.0 });
     }
-    let found = Search { space: &space, aims: &aims, told: &told, policy: policy(5) }.recommended();
+    let found = Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(5) }
+        .recommended();
     let mut best: BTreeMap<usize, usize> = BTreeMap::new();
     for cell in found {
         assert!(best.insert(cell / 10, cell % 10).is_none(), "one of each");
@@ -214,7 +250,7 @@ fn climbed(
     let mut states = open(levels.into());
     let mut told: Vec<Told> = Vec::new();
     loop {
-        let search = Search { space: &space, aims: &aims, told: &told, policy };
+        let search = Search { space: &space, aims: &aims, earlier: &[], told: &told, policy };
         let Some(visit) = search.next(&states).pop() else {
             return (told.iter().map(|told| told.cell).collect(), search.recommended());
         };
@@ -276,7 +312,7 @@ fn where_time_counts_cheap_cells_are_visited() {
         let mut told: Vec<Told> = Vec::new();
         for _ in 0..30 {
             let policy = SearchPolicy { is_timed, ..policy(4) };
-            let search = Search { space: &space, aims: &aims, told: &told, policy };
+            let search = Search { space: &space, aims: &aims, earlier: &[], told: &told, policy };
             let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
             states[cell].made.push(1);
             let (rate, memory) = truth(cell);

@@ -9,6 +9,8 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
 use crate::event::RunRecord;
 
 use self::manifest::{of_results, read_manifest};
@@ -35,6 +37,9 @@ pub(super) const PLAN: &str = "plan.json";
 /// What a search has found.
 pub const SEARCH: &str = "search.json";
 
+/// The runs of earlier grids that a search was told of.
+pub const EARLIER: &str = "earlier.json";
+
 /// What stands in the folder beside the runs.
 pub const WRITTEN: &[&str] = &[
     MANIFEST,
@@ -44,6 +49,7 @@ pub const WRITTEN: &[&str] = &[
     "summary_metrics.csv",
     "shadow.csv",
     SEARCH,
+    EARLIER,
     "report.html",
 ];
 
@@ -206,6 +212,11 @@ impl Results {
         read.map_err(StoreError::io("cannot read an old report"))
     }
 
+    /// What a sealed file of the folder holds, if it is there.
+    pub fn read_sealed<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        json::read_if_there(&self.path.join(name), "cannot read the results folder")
+    }
+
     /// Replaces a file of the folder.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         atomic::write(&self.path.join(name), bytes)
@@ -288,7 +299,7 @@ fn only_unfinished_beginnings(path: &Path) -> bool {
         return false;
     };
     entries.flatten().all(|entry| match entry.file_name().to_str() {
-        Some(".lock" | "manifest.json.tmp") => true,
+        Some(".lock" | "manifest.json.tmp" | EARLIER | "earlier.json.tmp") => true,
         Some("runs") => fs_err::read_dir(entry.path())
             .is_ok_and(|runs| runs.flatten().all(|run| is_probe(&run.file_name()))),
         _ => false,
@@ -417,10 +428,13 @@ mod tests {
     #[test]
     fn what_a_killed_perftune_has_begun_is_its_own() {
         let dir = tempfile::tempdir().unwrap();
-        for (case, files) in
-            [&["runs/.probe.tmp"][..], &["runs/.probe", ".lock"], &["manifest.json.tmp", ".lock"]]
-                .iter()
-                .enumerate()
+        for (case, files) in [
+            &["runs/.probe.tmp"][..],
+            &["runs/.probe", ".lock"],
+            &["manifest.json.tmp", ".lock", EARLIER],
+        ]
+        .iter()
+        .enumerate()
         {
             let path = dir.path().join(case.to_string());
             fs_err::create_dir_all(path.join("runs")).unwrap();

@@ -5,6 +5,7 @@
 //!   manifest.json            what was asked, on what machine, with which versions; format {major, minor}
 //!   report.csv metrics.csv summary.csv summary_metrics.csv shadow.csv report.html        derived
 //!   search.json              what a search recommends; derived of the grid and the runs
+//!   earlier.json             the runs of earlier grids that a search was told of
 //!   runs/<run>/
 //!     events.jsonl           append-only, the source of truth: header, then one line an event, `ended` last
 //!     samples.csv epochs.csv stderr.log       derived, for people and scripts
@@ -27,8 +28,8 @@ mod spread;
 pub use difference::Difference;
 pub use error::{FORMAT, Format, StoreError};
 pub use folder::{
-    DataRows, Ended, Existing, GridHead, Lock, MachineHead, ManifestHead, ManifestText, Recorded,
-    Recordings, Results, SEARCH, StoredResults, WRITTEN, reopen,
+    DataRows, EARLIER, Ended, Existing, GridHead, Lock, MachineHead, ManifestHead, ManifestText,
+    Recorded, Recordings, Results, SEARCH, StoredResults, WRITTEN, reopen,
 };
 pub use log::{EventLog, Line, read_lines, read_record};
 pub use merging::Merging;

@@ -139,6 +139,8 @@ fn stage() -> Lab {
     }
     let knobs = ["--full", "--set", "grid.batch_size=[16,32]", "--out", "here/results/knobs"];
     lab.run(&knobs).exits(0);
+    let searched = ["--set", "search.trials=5", "--out", "here/results/monday"];
+    lab.call(&[&["run", "here/configs/recorded.toml"], &searched[..]].concat()).exits(0);
     lab
 }
 

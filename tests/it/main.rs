@@ -60,3 +60,4 @@ mod torture;
 #[cfg(feature = "tpu")]
 mod tpu;
 mod training_time;
+mod warm_start;

@@ -25,7 +25,7 @@ fn table() -> String {
     text
 }
 
-const GRID: &str = r#"
+pub(crate) const GRID: &str = r#"
 name = "t"
 [models.old]
 recorded = "table.csv"
@@ -39,19 +39,19 @@ minimize = ["command.time"]
 trials = 30
 "#;
 
-fn lab(grid: &str) -> Lab {
+pub(crate) fn lab(grid: &str) -> Lab {
     let lab = Lab::new(grid);
     fs::write(lab.path("table.csv"), table()).unwrap();
     lab
 }
 
 /// The text on one line.
-fn flat(text: &str) -> String {
+pub(crate) fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The one cell that is recommended.
-fn recommended(said: &str) -> &str {
+pub(crate) fn recommended(said: &str) -> &str {
     let (_, found) = said.split_once("recommended: ").expect("something is recommended");
     found.split([':', ';', ' ']).next().unwrap()
 }

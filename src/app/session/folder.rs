@@ -7,14 +7,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::checks;
+use super::earlier::Earlier;
 use super::machines::Machines;
 use super::manifest::{AllRuns, manifest};
 use super::recorder::Recorder;
 use super::request::{Executed, Prepared, RunRequest, Shared};
 use super::search::Planner;
+use super::settings::settings;
 use crate::app::environment::{self, SessionIdentity};
 use crate::app::front::front;
 use crate::app::summary::{Asked, summaries};
@@ -25,11 +25,8 @@ use crate::report::front::Mark;
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::schedule::{self, Visit};
-use crate::store::{MachineHead, ManifestHead, Recorded, Results};
-
-/// What there is to say of a command that is no cell of a grid file; its threads are those that it may use.
-const OF_COMMAND: &[&str] =
-    &["protocol", "run", "model", "threads", "axes", "metrics", "work", "command"];
+use crate::store::json::sealed;
+use crate::store::{EARLIER, Existing, MachineHead, ManifestHead, Recorded, Results};
 
 /// The most cells whose figures are followed while they are measured.
 const FOLLOWED: usize = 100;
@@ -96,6 +93,22 @@ impl<'a> OpenFolder<'a> {
         let runs = self.prepared.iter().zip(&self.kept);
         let missing = runs.filter(|(_, kept)| kept.is_none());
         missing.map(|(run, _)| run.spec.run.clone()).collect()
+    }
+
+    /// The runs that a search is told of before its first: what is asked for now is kept, and what was kept is told again.
+    pub(super) fn earlier(&self) -> Result<Vec<RunRecord>, Fault> {
+        let told = match (self.request.earlier, self.request.existing) {
+            (Some(asked), _) => {
+                self.results.write(EARLIER, &sealed(asked)?)?;
+                Some(asked.clone())
+            }
+            (None, Existing::Resume) => self.results.read_sealed(EARLIER)?,
+            (None, Existing::Refuse | Existing::Replace) => {
+                self.results.remove(EARLIER)?;
+                None
+            }
+        };
+        Ok(told.map(Earlier::into_runs).unwrap_or_default())
     }
 
     /// Forgets what is kept of these runs, here and in the folder: they have to run again.
@@ -342,24 +355,7 @@ struct Maker {
 
 impl Maker {
     fn prepare(&self, request: &RunRequest<'_>, run: &PlannedRun) -> Result<Prepared, Fault> {
-        let mut recorded = serde_json::json!({ "job": run.job, "stop": run.stop });
-        if !run.limits.is_none() {
-            recorded["limits"] = serde_json::to_value(&run.limits)?;
-        }
-        // Where data and models lie is no setting, nor what an axis or a metric is called: a moved checkout may resume.
-        if let Some(job) = recorded["job"].as_object_mut() {
-            job.remove("dataset_dir");
-            let script = job.get_mut("model").and_then(|model| model.get_mut("script"));
-            script.and_then(Value::as_object_mut).and_then(|script| script.remove("path"));
-            job.remove("axis_labels");
-            for metric in job.get_mut("metrics").and_then(Value::as_array_mut).into_iter().flatten()
-            {
-                metric["metric"].as_object_mut().and_then(|said| said.remove("label"));
-            }
-            if run.job.work.is_unset() {
-                job.retain(|key, _| OF_COMMAND.contains(&key.as_str()));
-            }
-        }
+        let recorded = settings(run)?;
         let mut limits = run.limits.clone();
         limits.memory_guard = limits.memory_bytes.and(self.means.memory.clone().ok());
         let grouped =

@@ -8,17 +8,20 @@
 
 mod checks;
 mod deadline;
+mod earlier;
 mod folder;
 mod machines;
 mod manifest;
 mod recorder;
 mod request;
 mod search;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::mem;
 use std::rc::Rc;
 
+pub use self::earlier::Earlier;
 pub use self::folder::{Checked, OpenFolder};
 pub use self::request::{Executed, RunRequest, Shared};
 pub use crate::runner::Streams;
@@ -199,6 +202,7 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     }
     let sampler = Sampler::new(request.plan.sampler);
     let folder = OpenFolder::open(request, checked)?;
+    let earlier = folder.earlier()?;
     let plan = request.plan;
     // Of a search nobody knows which cells it will visit.
     let later = plan.search.map(|_| folder.missing()).unwrap_or_default();
@@ -206,7 +210,7 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     let mut session = Session::begin(vec![folder], shared, &sampler, observer)?;
     plan.budget_s.map(|budget_s| session.limit(budget_s)).transpose()?;
     // A part of a grid may hold no cell.
-    let planner = (!request.runs.is_empty()).then(|| Planner::of(plan, request.runs));
+    let planner = (!request.runs.is_empty()).then(|| Planner::of(plan, request.runs, earlier));
     planner.as_ref().map(|planner| session.visit(planner)).transpose()?;
     let executed = session.end()?.pop();
     let executed = executed.ok_or_else(|| Fault::new("no results folder is open"))?;

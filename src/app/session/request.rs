@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::earlier::Earlier;
 use crate::app::derived::Derived;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::{Cut, RunRecord};
@@ -25,6 +26,8 @@ pub struct RunRequest<'a> {
     pub folder: &'a Path,
     /// What becomes of what is there.
     pub existing: Existing,
+    /// What a search is told of earlier runs, where anything is.
+    pub earlier: Option<&'a Earlier>,
     /// The worker program, instead of the one that the grid's own settings lead to.
     pub program: Option<&'a Path>,
     /// What the runs of this request are called beside those of another.
@@ -42,6 +45,7 @@ impl<'a> RunRequest<'a> {
             shard: None,
             folder,
             existing: Existing::Refuse,
+            earlier: None,
             program: None,
             title: None,
             streams: Streams::Logged,

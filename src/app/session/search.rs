@@ -3,7 +3,7 @@
 //! What is next is decided by `schedule` and `search`; here the axes of a plan become a space, its objectives and limits aims,
 //! and its records what was told. Invariant: all of it follows from the plan and the records, so that `--resume` goes on.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::plan::{Plan, PlannedRun};
@@ -27,19 +27,22 @@ pub(super) struct Planner {
 }
 
 impl Planner {
-    /// As the plan says, for the cells of these runs.
-    pub(super) fn of(plan: &Plan, runs: &[PlannedRun]) -> Self {
+    /// As the plan says, for the cells of these runs; `earlier`: what a search knows from the start.
+    pub(super) fn of(plan: &Plan, runs: &[PlannedRun], earlier: Vec<RunRecord>) -> Self {
         let cells: Vec<&PlannedRun> = runs.iter().filter(|run| run.repeat == 1).collect();
         Self {
             rounds: Rounds { repeats: plan.repeats, seed: plan.seed },
-            search: plan.search.map(|policy| Searcher::new(plan, policy, &cells)),
+            search: plan.search.map(|policy| Searcher::new(plan, policy, &cells, earlier)),
         }
     }
 
     /// The next visits.
     pub(super) fn next(&self, records: &[RunRecord], states: &[CellState]) -> Vec<Visit> {
         match &self.search {
-            Some(searcher) => searcher.search(&searcher.all_told(records)).next(states),
+            Some(searcher) => {
+                let told = searcher.told_by(records);
+                searcher.search(&told).next(states)
+            }
             None => self.rounds.next(states),
         }
     }
@@ -60,6 +63,12 @@ impl Planner {
     }
 }
 
+/// What runs say, each in its order.
+struct AllTold {
+    earlier: Vec<Told>,
+    own: Vec<Told>,
+}
+
 /// A search over the cells of a plan.
 struct Searcher {
     policy: SearchPolicy,
@@ -72,12 +81,19 @@ struct Searcher {
     /// The name of each cell, and what it is.
     cells: Vec<(String, Arc<JobSpec>)>,
     places: HashMap<String, usize>,
+    /// Runs of earlier grids, under the names of the cells.
+    earlier: Vec<RunRecord>,
     /// The grid file, where there is one.
     file: Option<String>,
 }
 
 impl Searcher {
-    fn new(plan: &Plan, policy: SearchPolicy, cells: &[&PlannedRun]) -> Self {
+    fn new(
+        plan: &Plan,
+        policy: SearchPolicy,
+        cells: &[&PlannedRun],
+        earlier: Vec<RunRecord>,
+    ) -> Self {
         let (metrics, aims) = aims(plan, cells);
         let places = cells.iter().enumerate().map(|(place, run)| (run.cell.clone(), place));
         let shared = aims.figures.iter().filter(|figure| figure.bound.is_some()).count();
@@ -86,20 +102,32 @@ impl Searcher {
         let (space, places) = (space(cells), places.collect());
         let named = cells.iter().map(|run| (run.cell.clone(), Arc::clone(&run.job))).collect();
         let file = plan.file.as_ref().map(|file| file.display().to_string());
-        Self { policy, space, aims, metrics, own_limits, cells: named, places, file }
+        let cells = named;
+        Self { policy, space, aims, metrics, own_limits, cells, places, earlier, file }
     }
 
-    fn all_told(&self, records: &[RunRecord]) -> Vec<Told> {
-        records.iter().filter_map(|record| self.told(record)).collect()
+    /// What these runs say, and before them the earlier ones: but for those of which there is now a run of the same seed, which
+    /// may be the same once more.
+    fn told_by(&self, records: &[RunRecord]) -> AllTold {
+        let own: HashSet<(&str, u64)> =
+            whole(records).map(|record| (&*record.cell, record.job.seed)).collect();
+        let earlier = self.earlier.iter();
+        let earlier = earlier.filter(|run| !own.contains(&(&*run.cell, run.job.seed)));
+        AllTold {
+            earlier: earlier.filter_map(|record| self.told(record)).collect(),
+            own: whole(records).filter_map(|record| self.told(record)).collect(),
+        }
     }
 
-    fn search<'a>(&'a self, told: &'a [Told]) -> Search<'a> {
-        Search { space: &self.space, aims: &self.aims, told, policy: self.policy }
+    fn search<'a>(&'a self, told: &'a AllTold) -> Search<'a> {
+        let AllTold { earlier, own } = told;
+        Search { space: &self.space, aims: &self.aims, earlier, told: own, policy: self.policy }
     }
 
     fn found(&self, records: &[RunRecord]) -> Found {
-        let told = self.all_told(records);
-        let visited: BTreeSet<usize> = told.iter().map(|told| told.cell).collect();
+        let told = self.told_by(records);
+        let visited: BTreeSet<usize> = told.own.iter().map(|told| told.cell).collect();
+        let earlier: BTreeSet<&str> = self.earlier.iter().map(|run| &*run.cell).collect();
         let search = self.search(&told);
         let recommended = search.recommended();
         let nearest = search.nearest().filter(|_| recommended.is_empty());
@@ -114,6 +142,7 @@ impl Searcher {
         Found {
             runs: records.len(),
             visited: visited.len(),
+            earlier: earlier.len(),
             cells: self.space.len(),
             recommended: recommended.iter().map(chosen).collect(),
             nearest,
@@ -132,15 +161,14 @@ impl Searcher {
         set.map(|(def, value)| format!("{}={value}", def.key)).collect()
     }
 
-    /// What a run says; nothing if it was ended from outside.
+    /// What a run says; nothing if it is of no cell.
     fn told(&self, record: &RunRecord) -> Option<Told> {
         let cell = *self.places.get(&record.cell)?;
         let failed =
             record.status == RunStatus::Failed || record.stop.reason == StopReason::OutOfMemory;
         let readings = self.metrics.iter().map(|metric| reading(record, metric.def())).collect();
         let rejected = self.rejects(record);
-        let told = Told { cell, readings, failed, rejected, wall_s: record.wall_s };
-        (record.status != RunStatus::Cancelled).then_some(told)
+        Some(Told { cell, readings, failed, rejected, wall_s: record.wall_s })
     }
 
     /// Whether a run broke a limit for certain, or left one open that is not modelled since not all cells have it.
@@ -151,6 +179,11 @@ impl Searcher {
             Some(Feasibility::Feasible) | None => false,
         }
     }
+}
+
+/// The runs that were not ended from outside.
+fn whole(records: &[RunRecord]) -> impl Iterator<Item = &RunRecord> {
+    records.iter().filter(|record| record.status != RunStatus::Cancelled)
 }
 
 /// The figure of a run where one speaks for all of it.

@@ -149,7 +149,7 @@ fn searched(
     let mut draws = Noise::new(seed);
     let policy = SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, seed };
     for _ in 0..visits {
-        let search = Search { space: &all, aims: &aims, told: &told, policy };
+        let search = Search { space: &all, aims: &aims, earlier: &[], told: &told, policy };
         let Some(visit) = search.next(&states).pop() else { break };
         states[visit.cell].made.push(visit.repeat);
         let cell = &cells[visit.cell];
