@@ -4,9 +4,11 @@
 //! recorded; all it may do is to end the session by its interrupts.
 
 use std::io;
+use std::time::Duration;
 
 use super::summary::Asked;
 use crate::event::{RunEvent, RunRecord};
+use crate::report::so_far::SoFar;
 use crate::runner::Interrupts;
 
 /// How many runs will be started: what is known of it, which never grows.
@@ -21,13 +23,16 @@ pub enum Expected {
         /// Its runs.
         runs: usize,
     },
+    /// As many as there is time for.
+    Within(Duration),
 }
 
 impl Expected {
-    /// The runs that it speaks of.
-    pub const fn runs(self) -> usize {
+    /// The runs that it speaks of; absent where time alone ends them.
+    pub const fn runs(self) -> Option<usize> {
         match self {
-            Self::InAll(runs) | Self::InRound { runs, .. } => runs,
+            Self::InAll(runs) | Self::InRound { runs, .. } => Some(runs),
+            Self::Within(_) => None,
         }
     }
 }
@@ -54,4 +59,6 @@ pub trait Observer {
     }
     /// Every cell has been run, and may be run again: these are the runs so far, in the order of the plan.
     fn stands(&mut self, _records: &[RunRecord], _asked: &Asked) {}
+    /// A search goes on, and this is what it has found so far.
+    fn found(&mut self, _so_far: &SoFar) {}
 }

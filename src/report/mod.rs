@@ -31,6 +31,7 @@ pub mod replay;
 pub mod series;
 pub mod sessions;
 pub mod shadow;
+pub mod so_far;
 pub mod summary;
 pub mod table;
 pub mod tasks;

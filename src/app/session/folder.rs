@@ -5,28 +5,28 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::checks;
 use super::earlier::Earlier;
 use super::machines::Machines;
+use super::maker::Maker;
 use super::manifest::{AllRuns, manifest};
 use super::recorder::Recorder;
 use super::request::{Executed, Prepared, RunRequest, Shared};
 use super::search::Planner;
-use super::settings::settings;
 use crate::app::environment::{self, SessionIdentity};
 use crate::app::front::front;
 use crate::app::summary::{Asked, summaries};
 use crate::app::{Fault, datasets, launch, programs};
 use crate::config::plan::PlannedRun;
-use crate::event::{Cut, MemoryGuard, RunRecord, Vendor};
-use crate::report::front::Mark;
+use crate::event::{Cut, Feasibility, RunRecord, RunStatus, Vendor};
+use crate::report::front::{FrontReport, Mark};
+use crate::report::so_far::SoFar;
 use crate::runner::{Launch, RunSpec};
-use crate::sampler::{self, LimitMeans, Machine, Sampler};
+use crate::sampler::{self, Machine, Sampler};
 use crate::schedule::{self, Visit};
 use crate::store::json::sealed;
-use crate::store::{EARLIER, Existing, MachineHead, ManifestHead, Recorded, Results};
+use crate::store::{EARLIER, Existing, MachineHead, ManifestHead, Results};
 
 /// The most cells whose figures are followed while they are measured.
 const FOLLOWED: usize = 100;
@@ -52,7 +52,7 @@ impl Checked {
         warnings.extend(checks::metrics(request, &Sampler::new(request.plan.sampler))?);
         let means = sampler::limit_means();
         warnings.extend(checks::watched_limits(request, &means));
-        let maker = Maker { launch: launch.clone(), means, usable_cores: sampler::usable_cores() };
+        let maker = Maker::new(launch.clone(), means);
         let runs = request.runs.iter();
         let prepared = runs.map(|run| maker.prepare(request, run)).collect::<Result<_, _>>()?;
         Ok(Self { prepared, maker, launch, warnings })
@@ -306,15 +306,40 @@ impl ActiveFolder<'_> {
         Some((records, Asked(records.iter().filter_map(of_run).collect())))
     }
 
-    /// Cells that another one dominates by the figures so far; none where there are no objectives.
-    fn dominated(&self) -> Result<BTreeSet<String>, Fault> {
+    /// The front by the figures so far, where there are objectives.
+    fn front(&self) -> Result<Option<FrontReport>, Fault> {
         if self.request.plan.objectives.is_empty() {
-            return Ok(BTreeSet::new());
+            return Ok(None);
         }
         let (head, records) = (self.recorder.results.manifest()?, &self.recorder.records);
         let summary = summaries(records, &Asked::of(head.as_ref()));
-        let front = front(head.as_ref(), records, &summary, None);
-        let cells = front.into_iter().flat_map(|front| front.cells);
+        Ok(front(head.as_ref(), records, &summary, None))
+    }
+
+    /// What a search has found by the figures so far; nothing where there is none.
+    pub(super) fn so_far(&self, planner: &Planner) -> Result<Option<SoFar>, Fault> {
+        let records = &self.recorder.records;
+        let Some(found) = planner.found(records) else { return Ok(None) };
+        let recommended: Vec<String> =
+            found.recommended.into_iter().map(|choice| choice.cell).collect();
+        let cells = self.front()?.into_iter().flat_map(|front| front.cells);
+        let first = cells.filter(|cell| recommended.first() == Some(&cell.cell)).last();
+        let whole = records.iter().filter(|run| run.status != RunStatus::Cancelled);
+        let is_limited = self.request.runs.iter().any(|run| !run.stop.constraints.is_empty());
+        let keeps = |run: &&RunRecord| {
+            run.verdict.as_ref().is_some_and(|verdict| verdict.verdict == Feasibility::Feasible)
+        };
+        Ok(Some(SoFar {
+            recommended,
+            figures: first.map(|cell| cell.figures).unwrap_or_default(),
+            runs: whole.clone().count(),
+            feasible: is_limited.then(|| whole.filter(keeps).count()),
+        }))
+    }
+
+    /// Cells that another one dominates by the figures so far; none where there are no objectives.
+    fn dominated(&self) -> Result<BTreeSet<String>, Fault> {
+        let cells = self.front()?.into_iter().flat_map(|front| front.cells);
         let dominated = cells.filter(|cell| cell.mark == Mark::Dominated);
         Ok(dominated.map(|cell| cell.cell).collect())
     }
@@ -343,47 +368,5 @@ impl ActiveFolder<'_> {
         let planned = self.all.without(&self.later).order.len();
         let Recorder { results, records, .. } = self.recorder;
         Ok((Executed { records, planned, cut, results }, warning))
-    }
-}
-
-/// Makes runs that can be started of runs that are planned.
-struct Maker {
-    launch: Launch,
-    means: LimitMeans,
-    usable_cores: f64,
-}
-
-impl Maker {
-    fn prepare(&self, request: &RunRequest<'_>, run: &PlannedRun) -> Result<Prepared, Fault> {
-        let recorded = settings(run)?;
-        let mut limits = run.limits.clone();
-        limits.memory_guard = limits.memory_bytes.and(self.means.memory.clone().ok());
-        let grouped =
-            limits.cpu_quota_percent.is_some() || limits.memory_guard == Some(MemoryGuard::Cgroup);
-        let spec = RunSpec {
-            run: run.run.clone(),
-            cell: run.cell.clone(),
-            repeat: run.repeat,
-            index: 0,
-            job: Arc::clone(&run.job),
-            stop: Arc::clone(&run.stop),
-            launch: match run.job.work.command() {
-                Some(command) => launch::of_command(command, &request.plan.worker, request.streams),
-                None => self.launch.clone(),
-            },
-            // A run that starts fewer threads than there are cores may use no more than those.
-            usable_cores: limits.cores(self.usable_cores).min(match run.job.work.command() {
-                // A command starts as many threads as it likes.
-                Some(_) => f64::INFINITY,
-                None => f64::from(run.job.threads.max(1)),
-            }),
-            grams_per_kwh: request.plan.grams_per_kwh,
-            price: request.plan.price.clone(),
-            limits,
-            group: self.means.base.clone().filter(|_| grouped),
-            pairing: None,
-            answer: run.answer.clone(),
-        };
-        Ok(Prepared { spec, recorded: Recorded::new(&recorded)? })
     }
 }

@@ -11,6 +11,7 @@ mod deadline;
 mod earlier;
 mod folder;
 mod machines;
+mod maker;
 mod manifest;
 mod recorder;
 mod request;
@@ -28,7 +29,7 @@ pub use crate::runner::Streams;
 
 use self::deadline::Deadline;
 use self::folder::{ActiveFolder, SessionFacts};
-use self::search::Planner;
+use self::search::{Most, Planner};
 use super::{Expected, Fault, Observer};
 use crate::event::{Cut, RunEvent, RunEventKind, RunRecord, RunStatus};
 use crate::report::ending::failure_text;
@@ -107,11 +108,19 @@ impl<'a> Session<'a> {
             // One that a cell has to itself may be followed by others of the same number.
             round = specs.first().map_or(1, |spec| spec.repeat).max(round + 1);
             self.observer.expect(match planner.most() {
-                Some(most) => Expected::InAll((most as usize).saturating_sub(before).max(ordered)),
-                None if planner.knows_all() => Expected::InAll(ordered),
-                None => Expected::InRound { round, runs: specs.len() },
+                Most::Runs(most) => {
+                    Expected::InAll((most as usize).saturating_sub(before).max(ordered))
+                }
+                Most::Time(budget) => Expected::Within(budget),
+                Most::Unknown if planner.knows_all() => Expected::InAll(ordered),
+                Most::Unknown => Expected::InRound { round, runs: specs.len() },
             });
             self.make(specs.into_iter().map(|spec| (0, spec)).collect(), planner.knows_all())?;
+            if self.observer.follows()
+                && let Some(so_far) = self.folders[0].so_far(planner)?
+            {
+                self.observer.found(&so_far);
+            }
         }
         // An end that comes when all is done ends nothing.
         self.left |= self.interrupted() && self.folders[0].is_more_to_do(planner)?;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::{
@@ -24,6 +25,15 @@ use crate::units::Unit;
 pub(super) struct Planner {
     rounds: Rounds,
     search: Option<Searcher>,
+    /// Time for all of it.
+    budget: Option<Duration>,
+}
+
+/// What ends the visits at the latest, where that is known before.
+pub(super) enum Most {
+    Runs(u32),
+    Time(Duration),
+    Unknown,
 }
 
 impl Planner {
@@ -33,6 +43,7 @@ impl Planner {
         Self {
             rounds: Rounds { repeats: plan.repeats, seed: plan.seed },
             search: plan.search.map(|policy| Searcher::new(plan, policy, &cells, earlier)),
+            budget: plan.budget_s.and_then(|budget_s| Duration::try_from_secs_f64(budget_s).ok()),
         }
     }
 
@@ -57,9 +68,13 @@ impl Planner {
         self.search.is_none() && matches!(self.rounds.repeats, Repeats::Fixed(_))
     }
 
-    /// The most runs that it makes, where that is known.
-    pub(super) fn most(&self) -> Option<u32> {
-        self.search.as_ref()?.policy.trials
+    /// What ends a search at the latest.
+    pub(super) fn most(&self) -> Most {
+        match self.search.as_ref().map(|searcher| searcher.policy.trials) {
+            Some(Some(trials)) => Most::Runs(trials),
+            Some(None) => self.budget.map_or(Most::Unknown, Most::Time),
+            None => Most::Unknown,
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use std::fmt::Write;
 use crate::app::Expected;
 use crate::cli::output::cut;
 use crate::event::{OpenMetric, Progress, RunEvent, RunEventKind, RunStatus, Why};
+use crate::report::layout::counted;
+use crate::report::so_far::SoFar;
 use crate::report::words;
 use crate::units;
 
@@ -21,6 +23,8 @@ pub struct Board {
     before: usize,
     failed: usize,
     current: Option<Current>,
+    /// What a search has found so far.
+    so_far: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +42,11 @@ impl Board {
             self.before += std::mem::take(&mut self.done);
         }
         self.expected = expected;
+    }
+
+    /// A search has found this so far.
+    pub fn found(&mut self, so_far: &SoFar) {
+        self.so_far = Some(so_far.line());
     }
 
     /// Takes an event in that happened `now_s` after the start.
@@ -65,46 +74,60 @@ impl Board {
         }
     }
 
-    /// Three lines of at most `width` characters.
-    pub fn lines(&self, width: usize, now_s: f64) -> [String; 3] {
+    /// Three lines of at most `width` characters, four of a search.
+    pub fn lines(&self, width: usize, now_s: f64) -> Vec<String> {
         let progress = self.current.as_ref().and_then(|current| current.progress.as_ref());
-        [
-            self.grid_line(width, now_s),
-            self.current
-                .as_ref()
-                .map(|current| run_line(current, width, now_s))
-                .unwrap_or_default(),
-            progress.map(|progress| metrics_line(progress, width)).unwrap_or_default(),
-        ]
+        let current = self.current.as_ref().map(|current| run_line(current, width, now_s));
+        let so_far = self.so_far.as_ref().map(|line| cut(line, width));
+        let mut lines = vec![self.grid_line(width, now_s)];
+        lines.extend(so_far);
+        lines.push(current.unwrap_or_default());
+        lines.push(progress.map(|progress| metrics_line(progress, width)).unwrap_or_default());
+        lines
     }
 
     fn grid_line(&self, width: usize, now_s: f64) -> String {
         let failed =
             if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
-        let total = self.expected.runs().max(self.done);
-        let (round, of) = match self.expected {
-            Expected::InAll(_) => (String::new(), ""),
-            Expected::InRound { round, .. } => (format!("round {round}: "), " in the round"),
+        let total = self.expected.runs().map(|runs| runs.max(self.done));
+        let (round, about, of) = match self.expected {
+            Expected::InAll(_) => (String::new(), "about ", ""),
+            Expected::InRound { round, .. } => {
+                (format!("round {round}: "), "about ", " in the round")
+            }
+            Expected::Within(_) => (String::new(), "at most ", ""),
         };
-        let count = format!("{round}{}/{total} runs{failed}", self.done);
-        let left = self
-            .left_s(now_s)
-            .map(|left| format!(", about {} left{of}", whole(left)))
-            .unwrap_or_default();
+        let count = match total {
+            Some(total) => format!("{round}{}/{total} runs{failed}", self.done),
+            None => counted(self.done, "run") + &failed,
+        };
+        let left = self.left_s(now_s);
+        let left =
+            left.map_or_else(String::new, |left| format!(", {about}{} left{of}", whole(left)));
         let time = format!("{}{left}", whole(now_s));
         let room = width.saturating_sub(count.chars().count() + time.chars().count() + 6);
         if room < 10 {
             return cut(&format!("{count}, {time}"), width);
         }
         let room = room.min(40);
-        let full = (self.done * room).checked_div(total).unwrap_or(0);
+        let full = match (total, self.expected) {
+            (None, Expected::Within(budget)) => {
+                let share = (now_s / budget.as_secs_f64()).clamp(0.0, 1.0);
+                (0..room).filter(|at| ((at + 1) as f64) <= share * room as f64).count()
+            }
+            (total, _) => (self.done * room).checked_div(total.unwrap_or(0)).unwrap_or(0),
+        };
         format!("{count}  [{}{}]  {time}", "#".repeat(full), "-".repeat(room - full))
     }
 
-    /// Time left if the other runs take as long as those before them; cells differ, so it is a rough figure.
+    /// Time left: what there is of it, or if the other runs take as long as those before them; cells differ, so it is a rough
+    /// figure.
     fn left_s(&self, now_s: f64) -> Option<f64> {
+        if let Expected::Within(budget) = self.expected {
+            return Some((budget.as_secs_f64() - now_s).max(0.0).round());
+        }
         let started_s = self.current.as_ref().map_or(now_s, |current| current.started_s);
-        let (all, total) = (self.before + self.done, self.expected.runs());
+        let (all, total) = (self.before + self.done, self.expected.runs()?);
         if all == 0 || self.done >= total {
             return None;
         }
@@ -189,6 +212,7 @@ mod tests {
     use crate::event::{Num, Stage};
     use crate::report::fixtures::{completed, failed, job};
     use proptest::prelude::*;
+    use std::time::Duration;
 
     fn event(kind: RunEventKind) -> RunEvent {
         RunEvent { run: "cnn-satellite".to_owned(), index: 0, kind }
@@ -276,6 +300,20 @@ mod tests {
         board.event(&started(), 75.0);
         board.event(&event(RunEventKind::Ended(Box::new(completed()))), 80.0);
         show(&board, 80.0);
+        // A search, by trials and by time.
+        board.expect(Expected::InAll(40));
+        let so_far = SoFar {
+            recommended: vec!["a-cell-with-a-name-that-is-longer-than-what-is-left".to_owned()],
+            figures: Vec::new(),
+            runs: 12,
+            feasible: Some(9),
+        };
+        board.found(&so_far);
+        board.event(&started(), 80.0);
+        show(&board, 80.0);
+        board.expect(Expected::Within(Duration::from_secs(120)));
+        show(&board, 80.0);
+        show(&board, 121.0);
         insta::assert_snapshot!("board_story", shown.join("\n\n"));
     }
 

@@ -94,11 +94,12 @@ impl Teller {
     }
 
     fn count(&self) -> String {
-        let total = self.expected.runs().max(self.started).to_string();
+        let Some(total) = self.expected.runs() else { return format!("[{}]", self.started) };
+        let total = total.max(self.started).to_string();
         let count = format!("{:>width$}/{total}", self.started, width = total.len());
         match self.expected {
-            Expected::InAll(_) => format!("[{count}]"),
             Expected::InRound { round, .. } => format!("[round {round}: {count}]"),
+            Expected::InAll(_) | Expected::Within(_) => format!("[{count}]"),
         }
     }
 }
@@ -185,9 +186,10 @@ mod tests {
         let mut counts = Vec::new();
         let rounds = [(1, 2), (2, 2), (3, 1)];
         let rounds = rounds.map(|(round, runs)| Expected::InRound { round, runs });
-        for expected in rounds.into_iter().chain([Expected::InAll(12)]) {
+        let within = Expected::Within(std::time::Duration::from_secs(60));
+        for expected in rounds.into_iter().chain([Expected::InAll(12), within]) {
             teller.expect(expected);
-            for _ in 0..expected.runs().min(2) {
+            for _ in 0..expected.runs().map_or(2, |runs| runs.min(2)) {
                 let job = Box::new(job("mlp", "digits"));
                 let kind = RunEventKind::Started { job, t_ns: 0 };
                 let event = RunEvent { run: "a".to_owned(), index: 0, kind };
@@ -200,7 +202,7 @@ mod tests {
         }
         assert_eq!(
             counts.join(" "),
-            "[round 1: 1/2] [round 1: 2/2] [round 2: 1/2] [round 2: 2/2] [round 3: 1/1] [ 2/12] [ 3/12]"
+            "[round 1: 1/2] [round 1: 2/2] [round 2: 1/2] [round 2: 2/2] [round 3: 1/1] [ 2/12] [ 3/12] [4] [5]"
         );
     }
 

@@ -20,6 +20,7 @@ use crate::app::{Expected, Fault, Interrupts, Observer};
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{RunEvent, RunEventKind, RunRecord};
 use crate::report::cells::rows_so_far;
+use crate::report::so_far::SoFar;
 
 /// Shortest time between two drawings, in nanoseconds: more often than this nobody reads.
 const REDRAW_NS: u64 = 100_000_000;
@@ -136,6 +137,11 @@ impl<C: Clock> Observer for Progress<C> {
         self.draw(true);
     }
 
+    fn found(&mut self, so_far: &SoFar) {
+        self.board.found(so_far);
+        self.draw(true);
+    }
+
     fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()> {
         let interrupts = interrupts.clone();
         interrupt::listen(move || interrupts.raise()).map_err(|error| {
@@ -168,6 +174,10 @@ impl Observer for Summarised<'_> {
 
     fn stands(&mut self, records: &[RunRecord], asked: &Asked) {
         self.0.stands(records, asked);
+    }
+
+    fn found(&mut self, so_far: &SoFar) {
+        self.0.found(so_far);
     }
 
     fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()> {
