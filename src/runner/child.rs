@@ -38,6 +38,10 @@ const RETAIN: [(&str, &str); 3] = [
     ("MALLOC_TOP_PAD_", "100000000"),
 ];
 
+/// What a pipe from a worker holds, in bytes. Of the 64 KiB that the kernel gives it, a program that writes in bursts fills all
+/// and waits for the reader, and the wait would count as its time.
+const PIPE: usize = 1 << 20;
+
 /// What holds a worker, and everything that it starts, within its limits.
 #[derive(Debug, Default)]
 pub struct Confinement {
@@ -95,6 +99,8 @@ impl Worker {
         let mut child = command.spawn()?;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        stdout.as_ref().inspect(|pipe| system::widen(pipe, PIPE));
+        stderr.as_ref().inspect(|pipe| system::widen(pipe, PIPE));
         let pid = Pid::from_child(&child);
         let mut worker = Self { child, pid, lines: None, reaped: false };
         worker.lines = stdin.map(write_lines).transpose()?;
@@ -269,5 +275,29 @@ fn before_exec(command: &mut Command, hold: Confinement) {
     // neither allocates nor locks nor drops: what it owns stays with `command`, in the parent.
     unsafe {
         command.pre_exec(set);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::runner::fixtures::job;
+
+    #[test]
+    fn what_writes_in_bursts_does_not_wait_for_the_reader() {
+        let launch = Launch {
+            program: "true".into(),
+            args: Vec::new(),
+            hang_timeout_ns: 1,
+            grace_ns: 1,
+            capacity: None,
+            streams: Streams::Logged,
+        };
+        let events = Some("/dev/null".as_ref());
+        let (_worker, pipes) =
+            Worker::spawn(&launch, &job(1), events, Confinement::default()).unwrap();
+        let most = std::fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap();
+        let room = rustix::pipe::fcntl_getpipe_size(pipes.stdout.unwrap()).unwrap();
+        assert!(room >= PIPE.min(most.trim().parse().unwrap()), "{room}");
     }
 }

@@ -1,13 +1,14 @@
 //! What Linux does for a runner and other systems do not. There workers run without it; limits are refused before.
 
 #[cfg(target_os = "linux")]
-pub(super) use self::linux::{Cpus, adopt_orphans, die_with_parent, named_pipe};
+pub(super) use self::linux::{Cpus, adopt_orphans, die_with_parent, named_pipe, widen};
 
 #[cfg(not(target_os = "linux"))]
-pub(super) use self::elsewhere::{Cpus, adopt_orphans, die_with_parent, named_pipe};
+pub(super) use self::elsewhere::{Cpus, adopt_orphans, die_with_parent, named_pipe, widen};
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::os::fd::AsFd;
     use std::path::Path;
 
     use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -51,10 +52,17 @@ mod linux {
     pub(in crate::runner) fn named_pipe(path: &Path) -> Result<()> {
         mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
     }
+
+    /// Gives a pipe room for so many bytes, so that who writes them in bursts need not wait for the reader.
+    pub(in crate::runner) fn widen(pipe: impl AsFd, bytes: usize) {
+        // Beyond a limit of the user's (`/proc/sys/fs/pipe-max-size`) it stays as it is.
+        let _ = rustix::pipe::fcntl_setpipe_size(pipe, bytes);
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
+    use std::os::fd::AsFd;
     use std::path::Path;
 
     use rustix::io::{Errno, Result};
@@ -85,4 +93,7 @@ mod elsewhere {
     pub(in crate::runner) const fn named_pipe(_path: &Path) -> Result<()> {
         Err(Errno::NOSYS)
     }
+
+    /// A pipe stays as wide as it is.
+    pub(in crate::runner) fn widen(_pipe: impl AsFd, _bytes: usize) {}
 }
