@@ -48,7 +48,11 @@ fn product(axes: &Axes, root: &Table, world: &World<'_>, problems: &mut Problems
         axes.order.iter().map(|axis| (axis.index(), axes.pools[axis.index()].product)).collect();
     let total = sizes.iter().fold(1, |total: u64, (_, size)| total.saturating_mul((*size).into()));
     let place = root.get("grid").map(|entry| entry.key_place);
-    if world.has_too_many(total, place.unwrap_or_default(), problems) {
+    let several = axes.order.iter().zip(&sizes).filter(|(_, (_, size))| *size > 1);
+    let factors: Vec<_> =
+        several.map(|(axis, (_, size))| format!("{size} {}", axes.list.key(*axis))).collect();
+    let factors = format!(" ({})", factors.join(" x "));
+    if world.has_too_many(total, &factors, place.unwrap_or_default(), problems) {
         return Vec::new();
     }
     (0..total)

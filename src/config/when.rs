@@ -195,7 +195,7 @@ pub(super) fn apply(
         when.check_twice(&cells, &whens[..at], grid, problems);
         let more = (matching as u64).saturating_mul(when.times());
         let total = more.saturating_add((cells.len() - matching) as u64);
-        if world.has_too_many(total, when.place, problems) || problems.any() {
+        if world.has_too_many(total, "", when.place, problems) || problems.any() {
             return Vec::new();
         }
         let become_of = |cell: Cell| {

@@ -181,13 +181,21 @@ pub(super) struct World<'a> {
 }
 
 impl World<'_> {
-    /// Whether so many cells are too many, which is then reported.
-    pub(super) fn has_too_many(&self, cells: u64, place: Place, problems: &mut Problems) -> bool {
+    /// Whether so many cells are too many, which is then reported. `product`: whose they are, where that is known.
+    pub(super) fn has_too_many(
+        &self,
+        cells: u64,
+        product: &str,
+        place: Place,
+        problems: &mut Problems,
+    ) -> bool {
         let most = self.max_cells;
         if cells > most {
             problems.error_with(
                 place,
-                format!("the grid has {cells} cells, and more than {most} are not made unasked"),
+                format!(
+                    "the grid has {cells} cells{product}, and more than {most} are not made unasked"
+                ),
                 format!("give fewer values, or allow them: --max-cells {cells}"),
             );
         }
