@@ -4,7 +4,7 @@
 //! figure to a mean are counted.
 
 use crate::control::policy::StopPolicy;
-use crate::event::{MetricRow, Note, RunRecord};
+use crate::event::{MetricRow, Note, RunRecord, RunStatus};
 use crate::metric::MetricDef;
 use crate::report::layout::counted;
 use crate::report::summary::SummaryRow;
@@ -96,7 +96,7 @@ fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
     let between = figure.between.filter(|_| figure.known == Some(false))?;
     let half = figure.reached()?;
     if half <= within {
-        return Some("a lower end: the runs ended before its growth was bounded".to_owned());
+        return Some(lower_end(figure).to_owned());
     }
     let visits = figure.values.len();
     // What the runs themselves leave open shrinks with their number, too; too many of them are better made longer.
@@ -114,6 +114,22 @@ fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
     let reached =
         if half < 10.0 { rough_percent(half) } else { format!("{} or more", rough_percent(10.0)) };
     Some(format!("±{reached} after {visits} runs, ±{asked} {takes}"))
+}
+
+/// Why runs that agree on a figure leave it open.
+fn lower_end(figure: &CellFigure<'_>) -> &'static str {
+    let summed = |record: &&RunRecord| {
+        let row = record.metric(&figure.row.phase, &figure.row.metric);
+        row.filter(|row| row.known == Some(false)).is_some_and(|row| {
+            let sum = |note| matches!(note, &Note::SampledSum | &Note::SharedPages);
+            record.status == RunStatus::Completed && row.notes.iter().any(sum)
+        })
+    };
+    if figure.visits.iter().any(summed) {
+        "a lower end: the sum of several processes is read now and then"
+    } else {
+        "a lower end: the runs ended before its growth was bounded"
+    }
 }
 
 /// Of a figure that was measured on several machines: how far they are apart, and what its interval speaks of.
@@ -138,7 +154,14 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
         parts.push(words::notes_of(figure.row));
     } else {
         if figure.interval.is_none() && (1..REPEATS).contains(&values) {
-            parts.push(format!("an interval of what a model is like needs {REPEATS} runs"));
+            let is_of_model = row.metric.def().is_some_and(MetricDef::is_of_model);
+            parts.push(match values {
+                _ if is_of_model => {
+                    format!("an interval of what a model is like needs {REPEATS} runs")
+                }
+                1 => "an interval needs 2 runs".to_owned(),
+                _ => format!("an interval needs {REPEATS} runs"),
+            });
         }
         if values + left_out < good {
             parts.push(format!("{} runs lack the figure", good - values - left_out));

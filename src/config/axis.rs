@@ -180,7 +180,13 @@ fn dataset(node: &Node, world: &World<'_>) -> Read<(String, Dataset)> {
     if !known && !is_path {
         let names: Vec<&str> = world.dataset_names.iter().map(String::as_str).collect();
         let problem = Problem::new(node.place, format!("unknown data set {}", node.value.shown()));
-        return Err(problem.hint(suggest::hint(written, &names, "the data sets are")));
+        let here = world.catalogue.resolve(&folder.to_string_lossy());
+        return Err(problem.hint(match here {
+            Err(DataError::NoManifest { .. } | DataError::NoFolder { .. }) => {
+                suggest::hint(written, &names, "the data sets are")
+            }
+            _ => format!("a folder needs a slash: `./{written}`"),
+        }));
     }
     let asked = if known { written.to_owned() } else { folder.to_string_lossy().into_owned() };
     match world.catalogue.resolve(&asked) {
@@ -201,7 +207,7 @@ fn dataset(node: &Node, world: &World<'_>) -> Read<(String, Dataset)> {
             Err(match &why {
                 DataError::Manifest(mistakes) => {
                     let problem = Problem::new(node.place, message).because(mistakes);
-                    problem.hint("mend its dataset.toml, as said below")
+                    problem.hint("what is wrong with it stands below")
                 }
                 _ => Problem::new(node.place, format!("{message}: {why}")),
             })

@@ -195,7 +195,8 @@ pub(super) fn own_axes(
             let table = recorded::find(recorded, &model.label).map(|table| table.names(key));
             let command = commands.iter().find(|command| command.name == model.label);
             let command = command.map(|command| command.names(key));
-            table.or(command).unwrap_or(world.foreign)
+            // One with a mistake of its own is not there to be asked.
+            table.or(command).unwrap_or(world.foreign || world.is_command(&model.label))
         };
         let place = pool.key_place.unwrap_or_default();
         // The first value in the cells of each model that does not use it.

@@ -177,8 +177,9 @@ fn names(given: &[String], commands: &[&[String]], problems: &mut Problems) -> V
         }
         Some(last) if nodes.len() != commands.len() => {
             let (names, commands) = (nodes.len(), commands.len());
+            let times = if names == 1 { "once".to_owned() } else { format!("{names} times") };
             let message =
-                format!("--name is given {names} times, and the number of commands is {commands}");
+                format!("--name is given {times}, and the number of commands is {commands}");
             problems.error_with(
                 last.place,
                 message,
@@ -296,7 +297,7 @@ fn refuse(set: &[String], problems: &mut Problems) {
             problems.error_with(
                 Place { text, span },
                 format!("a command has no `{key}`"),
-                "stop, constraints, limits, sampler, train.target_accuracy and worker.grace can be set",
+                format!("{} and worker.grace can be set", SET.join(", ")),
             );
         }
     }

@@ -53,7 +53,9 @@ fn objective(key: &str, better: Better, own: &[MetricId], item: &Node) -> Read<A
     if def.better.is_none() && def.source == Source::Own {
         let message = format!("`{name}` does not say which of its values are better");
         let word = if better == Better::Lower { "lower" } else { "higher" };
-        let hint = format!("write better = \"{word}\" in [metrics.{name}]");
+        let hint = format!(
+            "write better = \"{word}\" in [metrics.{name}], or --set metrics.{name}.better={word}"
+        );
         return Err(Problem::new(item.place, message).hint(hint));
     }
     Ok(Aimed { def, better, place: item.place })

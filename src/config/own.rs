@@ -343,7 +343,7 @@ pub(super) fn why_not(key: &str) -> Option<String> {
     let is_first = |c: char| c.is_ascii_alphabetic() || variable.is_some() && c == '_';
     let is_safe = |c: char| c.is_ascii_alphanumeric() || c == '_' || variable.is_none() && c == '-';
     if AXES.iter().any(|def| def.key == key) || template::is_fact(key) {
-        return Some("it is built in: give the axis another name".to_owned());
+        return Some("perftune has a setting of this name: give the axis another one".to_owned());
     }
     let of_metric = |metric: &MetricDef| {
         let column = metric.column();

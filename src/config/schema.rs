@@ -197,13 +197,16 @@ fn check_table(table: &TableDef, inner: &Table, names: &Names<'_>, problems: &mu
     };
     match table.name {
         "models" => inner.entries.iter().for_each(|entry| {
-            free("models.NAME", "in [models.NAME]", entry.node.table(), problems);
+            let within = format!("in [models.{}]", entry.key);
+            free("models.NAME", &within, entry.node.table(), problems);
         }),
         "metrics" => inner.entries.iter().for_each(|entry| {
-            free("metrics.NAME", "in [metrics.NAME]", entry.node.table(), problems);
+            let within = format!("in [metrics.{}]", entry.key);
+            free("metrics.NAME", &within, entry.node.table(), problems);
         }),
-        "axes" => own::entries(inner).for_each(|(_, entry)| {
-            free("axes.NAME", "in [axes.NAME]", entry.node.table(), problems);
+        "axes" => own::entries(inner).for_each(|(name, entry)| {
+            let within = format!("in [axes.{name}]");
+            free("axes.NAME", &within, entry.node.table(), problems);
         }),
         "gate" => {
             for metrics in tables_of(inner, "metrics") {

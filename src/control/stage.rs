@@ -207,8 +207,11 @@ impl StageState {
             _ => None,
         };
         let cut = found.cut.filter(Cut::is_much).map(|cut| cut.note());
+        // The figures are of the end, so what is said of them must hold then.
+        let good = was_known == Some(true) && found.open.is_none();
+        let of_others = good && self.is_of_others(metric, found, policy);
         let disturbed = found.disturbed.zip(found.estimate);
-        let disturbed = disturbed.and_then(|(found, estimate)| found.note(&estimate));
+        let disturbed = disturbed.and_then(|(found, estimate)| found.note(&estimate, of_others));
         let open = match &found.open {
             Some(Why::NoReading { note }) => Some((**note).clone()),
             // How wide it is stands beside it.
@@ -228,10 +231,7 @@ impl StageState {
             }),
             high: interval.map(|interval| interval.high),
             confidence: interval.map(|_| policy.confidence),
-            // The figures are of the end, so what is said of them must hold then.
-            known: was_known == Some(true)
-                && found.open.is_none()
-                && !self.is_of_others(metric, found, policy),
+            known: good && !of_others,
             notes: notes.into_iter().flatten().collect(),
             doubts: Vec::new(),
         }

@@ -157,7 +157,9 @@ impl<'a> Table<'a> {
                 Some(_) if column == self.columns.label => {
                     ": leave `classes` out, or list the names in it".to_owned()
                 }
-                Some(name) => format!(": leave the column out with ignore = [\"{name}\"]"),
+                Some(name) => {
+                    format!(": write a number, or leave out the row, or the column with ignore = [\"{name}\"]")
+                }
                 None => String::new(),
             };
             let (column, text) = (self.columns.shown(column), String::from_utf8_lossy(bytes));

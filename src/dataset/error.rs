@@ -20,6 +20,12 @@ pub enum DataError {
         /// The folders that were searched.
         looked: String,
     },
+    /// A path where nothing is.
+    #[error("there is no folder `{}`", path.display())]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A path without a manifest.
     #[error("`{}` is no data set: it has no dataset.toml", path.display())]
     NoManifest {

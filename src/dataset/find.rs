@@ -53,10 +53,10 @@ impl Roots {
 pub fn find(name: &str, base: &Path, roots: &Roots) -> Result<DataSet, DataError> {
     if name.contains(std::path::is_separator) || matches!(name, "." | "..") {
         let path = base.join(name);
-        return if path.join(MANIFEST).is_file() {
-            DataSet::open(&path)
-        } else {
-            Err(DataError::NoManifest { path })
+        return match (path.join(MANIFEST).is_file(), path.is_dir()) {
+            (true, _) => DataSet::open(&path),
+            (false, true) => Err(DataError::NoManifest { path }),
+            (false, false) => Err(DataError::NoFolder { path }),
         };
     }
     let found = roots

@@ -145,12 +145,18 @@ impl Open<'_> {
             let says = if header { "the first line names the columns" } else { "no header" };
             self.found.push(says.to_owned());
         }
+        let mut ignored = Vec::new();
         for (name, place) in &written.ignore {
             match line.iter().position(|column| column == name) {
-                Some(column) => values.retain(|value| *value != column),
+                Some(column) => ignored.push(column),
                 None => self.no_column(name, *place, &line, entry),
             }
         }
+        if ignored.len() < written.ignore.len() {
+            // A column that was to be ignored would be read, and be called damaged.
+            return Ok(None);
+        }
+        values.retain(|value| !ignored.contains(value));
         let shape = self.shape(&values, &line, header, entry);
         let count = line.len();
         let columns =

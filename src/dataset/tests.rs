@@ -323,7 +323,8 @@ fn data_sets_are_found_by_name_in_order_and_by_path() {
         ("tinny", "did you mean `tiny`?"),
         ("q", "(known: broken, tiny)"),
         ("", "no data set ``"),
-        ("./nowhere", "has no dataset.toml"),
+        ("./nowhere", "there is no folder"),
+        ("./datasets", "has no dataset.toml"),
     ] {
         let message = find(name, base.path(), &roots).unwrap_err().to_string();
         assert!(message.contains(says), "{says}: {message}");
@@ -448,7 +449,7 @@ fn what_the_files_contradict_is_shown_with_its_place() {
             bare(&format!("{files}{keys}"), &[("a.csv", &IRIS.replace(",8,", ",2,"))]);
         // Whatever is read first: a text among the values, or a single class.
         let message = data.map(|_| ()).unwrap_err().to_string();
-        let of_values = message.contains("is not a number: leave the column out");
+        let of_values = message.contains("is not a number: write a number");
         assert!(
             message.contains(says) || (keys.contains("width") && of_values),
             "{says}: {message}"

@@ -84,7 +84,7 @@ impl Constraint {
 /// As the user writes it.
 impl fmt::Display for Constraint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.metric, self.op, self.shown(self.limit))
+        write!(f, "{} {} {}", self.metric, self.op, self.unit().show_given(self.limit))
     }
 }
 

@@ -446,6 +446,9 @@ pub enum Note {
         without: Option<Num>,
         /// It is the rule on this machine.
         mostly: bool,
+        /// Others may have decided the figure, so it is not known.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        decides: bool,
     },
     /// It is not known.
     Open {

@@ -195,7 +195,8 @@ fn explain(
 
 /// What would be needed for a verdict.
 fn inconclusive(row: &mut Row, finding: &Finding, floors: Floors) {
-    row.why.push(RowReason::Open { floor: finding.floor });
+    let alone = finding.low > floors.call + ROUNDING;
+    row.why.push(RowReason::Open { floor: finding.floor, alone });
     if finding.callable > finding.floor {
         row.why.push(RowReason::NoneBelow { share: finding.callable });
     }

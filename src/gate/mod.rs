@@ -44,6 +44,7 @@ mod figures;
 mod index;
 mod judging;
 mod narrow;
+mod note;
 mod notes;
 mod own;
 mod paired;

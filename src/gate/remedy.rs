@@ -32,7 +32,9 @@ impl RowReason {
             Self::MoreRuns { least, most } => Some(Remedy::Runs { least: *least, most: *most }),
             Self::MoreSessions { other_days } => Some(Remedy::Sessions { other_days: *other_days }),
             Self::RunsTellNothing | Self::OneHasIt => Some(Remedy::Sessions { other_days: false }),
-            Self::Absent { .. } | Self::TooFew { .. } => Some(Remedy::LongerRuns),
+            Self::Absent { .. } | Self::TooFew { .. } | Self::BrokenBlocks { .. } => {
+                Some(Remedy::LongerRuns)
+            }
             Self::NearFloor => Some(Remedy::Floor),
             _ => None,
         }

@@ -96,18 +96,19 @@ fn columns(
         all.dedup();
         all
     }));
-    let headlines = headlines(records);
+    let aims = table::aims(front);
+    let headlines = headlines(records, &aims);
     columns.extend(
         headlines.iter().map(|headline| headline.column(cells, |cell| figure(headline, cell))),
     );
-    columns.extend(accuracy(cells));
+    columns.extend(accuracy(cells).map(|column| column.ranked(table::rank_of_accuracy(&aims))));
     let marks = front.map(FrontReport::marks).unwrap_or_default();
     columns.push(Column::words("stop", cells, |cell| word(cell, &marks)));
     columns.extend(standing(cells, front.is_some(), &marks));
-    columns.push(Column::figures("runs", cells, |cell| cell.runs.len().to_string()).ranked(1));
+    columns.push(Column::figures("runs", cells, |cell| cell.runs.len().to_string()).ranked(3));
     let scale = Scale::of(Unit::Seconds, [1.0]);
     let time = |cell: &Visited<'_>| scale.show(cell.runs.iter().map(|run| run.wall_s).sum());
-    columns.push(Column::figures("time\ns", cells, time).ranked(1));
+    columns.push(Column::figures("time\ns", cells, time).ranked(3));
     columns
 }
 
@@ -165,7 +166,7 @@ fn accuracy(cells: &[Visited<'_>]) -> Option<Column> {
         Some(mean) => format!("{mean:.3}").into(),
         None => Cell::missing("no run of the cell was trained to its end"),
     };
-    Some(Column::figures("test\nacc.", cells, shown).ranked(3))
+    Some(Column::figures("test\nacc.", cells, shown))
 }
 
 /// Where a cell stands, in a word or two.

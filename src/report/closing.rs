@@ -19,6 +19,8 @@ pub struct Closing<'a> {
     pub planned: Option<usize>,
     /// How long the grid took, in seconds; absent when it was not run just now.
     pub elapsed_s: Option<f64>,
+    /// How many of the runs had been made before that time.
+    pub kept: usize,
     /// Where the reports are.
     pub folder: Option<&'a str>,
     /// Why it ended before all was run: the rest may be run later.
@@ -80,7 +82,11 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
     }
     let mut line = format!("{}: {}", counted(total, "run"), parts.join(", "));
     if let Some(elapsed) = closing.elapsed_s {
-        let _ = write!(line, " in {}", units::elapsed(elapsed));
+        let now = match closing.kept {
+            0 => String::new(),
+            kept => format!("; {} of them now,", records.len().saturating_sub(kept)),
+        };
+        let _ = write!(line, "{now} in {}", units::elapsed(elapsed));
     }
     let tables = records.iter().filter_map(|record| record.job.work.recorded());
     let tables: Vec<_> = tables.map(|table| &*table.table).collect();
@@ -128,6 +134,11 @@ mod tests {
                     ..Closing::default()
                 },
                 "1 run: 1 ok (1 completed) in 1 min 31 s; reports in results/three-by-three",
+            ),
+            (
+                &all[..2],
+                Closing { elapsed_s: Some(91.2), kept: 1, ..Closing::default() },
+                "2 runs: 2 ok (1 known, 1 completed); 1 of them now, in 1 min 31 s",
             ),
             (
                 &all[..],

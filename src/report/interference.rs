@@ -117,8 +117,12 @@ mod tests {
     #[test]
     fn threads_that_spin_are_named_where_others_are_at_work() {
         use crate::metric::MetricId::TrainStepLatencyMean;
-        let disturbed =
-            |quiet| Note::Disturbed { share: Num(0.2), without: Some(Num(quiet)), mostly: false };
+        let disturbed = |quiet| Note::Disturbed {
+            share: Num(0.2),
+            without: Some(Num(quiet)),
+            mostly: false,
+            decides: false,
+        };
         let slow = |quiet: f64, edit: &dyn Fn(&mut RunRecord)| {
             let mut record = run("a", 2.0);
             record.job.threads = 2;

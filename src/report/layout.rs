@@ -6,7 +6,7 @@ use std::ops::Range;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 /// From this rank on, a column is only shown where it costs no other column its space.
-pub const EXTRA: u8 = 7;
+pub const EXTRA: u8 = 9;
 
 /// Where the cells of a column are flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -104,14 +104,15 @@ fn stops(records: &[RunRecord]) -> String {
     if records.is_empty() {
         return String::new();
     }
-    table(&[
+    let mut columns = vec![
         Column::words("run", records, |record| record.run.clone()),
         Column::words("status", records, |record| record.status.to_string()),
         Column::words("stop", records, |record| record.stop.reason.to_string()),
         Column { head: "time (s)".to_owned(), ..time(records) },
-        epochs(records),
-        Column::words("why", records, ending::why),
-    ])
+    ];
+    columns.extend(epochs(records));
+    columns.push(Column::words("why", records, ending::why));
+    table(&columns)
 }
 
 fn effects_section(effects: &EffectsReport) -> String {

@@ -40,7 +40,8 @@ pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
         parts.push(format!("the training of {idle} was not begun"));
     }
     if unknown > 0 {
-        parts.push(format!("how long {unknown} would have trained was not known yet"));
+        let who = if ended.len() == 1 { "it".to_owned() } else { format!("{unknown} of them") };
+        parts.push(format!("how long {who} would have trained is not known for certain"));
     }
     let count = ended.len();
     Some(format!("{count} infeasible {plural} ended early; {}", parts.join("; ")))
@@ -108,7 +109,7 @@ mod tests {
             (
                 vec![unknown],
                 Some(
-                    "1 infeasible run ended early; how long 1 would have trained was not known yet",
+                    "1 infeasible run ended early; how long it would have trained is not known for certain",
                 ),
             ),
         ] {

@@ -78,12 +78,13 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
     let mut columns = identity(&all);
     columns.extend(settings(&all));
     columns.extend(machine(records, |record| record.machine.into_iter().collect()));
-    columns.extend(figures(records));
-    columns.extend(accuracy(records));
+    let aims = aims(front);
+    columns.extend(figures(records, &aims));
+    columns.extend(accuracy(records).map(|column| column.ranked(rank_of_accuracy(&aims))));
     columns.push(Column::words("stop", records, stop));
     columns.extend(standing(records, front));
-    columns.push(epochs(records).ranked(7));
-    columns.push(time(records).ranked(6));
+    columns.extend(epochs(records).map(|column| column.ranked(9)));
+    columns.push(time(records).ranked(8));
     columns
 }
 
@@ -133,20 +134,31 @@ fn head_of(metric: &MetricDef, scale: &Scale) -> String {
     format!("{first}\n{}{gap}", rest.trim_start_matches(['.', '_']))
 }
 
-/// Those of a table, from the left. What a verdict rests on stays longest.
-pub(super) fn headlines(records: &[RunRecord]) -> Vec<Headline> {
+/// The metrics that cells were compared by.
+pub(super) fn aims(front: Option<&FrontReport>) -> Vec<MetricId> {
+    let objectives = front.into_iter().flat_map(|front| &front.objectives);
+    objectives.filter_map(|objective| Some(objective.metric.def()?.id)).collect()
+}
+
+/// Those of a table, from the left. What cells are compared by (`aims`) stays longest, then what a verdict rests on.
+pub(super) fn headlines(records: &[RunRecord], aims: &[MetricId]) -> Vec<Headline> {
     let limited = limited(records);
     let headline = |metric: &'static MetricDef| {
         let is_limited = limited.contains(&metric.id);
+        let is_aim = aims.contains(&metric.id) && metric.id != MetricId::TestAccuracy;
         let estimate = |record| Place::of(metric).estimate(record, metric.id);
         let estimates: Vec<f64> = records.iter().filter_map(estimate).collect();
         let scale = scale_of(metric, records);
         let (head, place, rank) = match metric.heading {
             Some(Heading { text, place, rank }) => (text.to_owned(), place, rank),
-            None if is_limited => (head_of(metric, &scale), LAST, 1),
+            None if is_limited || is_aim => (head_of(metric, &scale), LAST, 1),
             None => return None,
         };
-        let rank = if is_limited { 1 } else { rank };
+        let rank = match (is_aim, is_limited) {
+            (true, _) => 1,
+            (false, true) => 2,
+            (false, false) => rank + 2,
+        };
         (!estimates.is_empty()).then_some(Headline { metric, scale, head, place, rank })
     };
     let mut all: Vec<_> = metrics_of(records).filter_map(headline).collect();
@@ -184,8 +196,8 @@ impl Headline {
 }
 
 /// The figures of the runs.
-pub(super) fn figures(records: &[RunRecord]) -> Vec<Column> {
-    let all = headlines(records);
+pub(super) fn figures(records: &[RunRecord], aims: &[MetricId]) -> Vec<Column> {
+    let all = headlines(records, aims);
     let column = |headline: &Headline| headline.column(records, |record| headline.cell(record));
     all.iter().map(column).collect()
 }
@@ -258,7 +270,12 @@ pub(super) fn accuracy(records: &[RunRecord]) -> Option<Column> {
             Cell { text: format!("({value:.3})"), caveat, ..Cell::default() }
         })
     };
-    Some(Column::figures("test\nacc.", records, cell).ranked(3))
+    Some(Column::figures("test\nacc.", records, cell))
+}
+
+/// How soon the column of the test accuracy is left out.
+pub(super) fn rank_of_accuracy(aims: &[MetricId]) -> u8 {
+    if aims.contains(&MetricId::TestAccuracy) { 1 } else { 5 }
 }
 
 /// How a run ended, with the sign of one that failed.
@@ -286,9 +303,13 @@ fn standing(records: &[RunRecord], front: Option<&FrontReport>) -> Option<Column
     Some(Column::words(if judged { "verdict" } else { "mark" }, records, cell))
 }
 
-/// Epochs that were trained.
-pub(super) fn epochs(records: &[RunRecord]) -> Column {
-    Column::figures("epochs", records, |record| record.epochs.to_string())
+/// Epochs that were trained; none where commands tell of none.
+pub(super) fn epochs(records: &[RunRecord]) -> Option<Column> {
+    let told = |record: &RunRecord| record.epochs > 0 || !record.job.work.is_command();
+    records
+        .iter()
+        .any(told)
+        .then(|| Column::figures("epochs", records, |record| record.epochs.to_string()))
 }
 
 /// How long each run took.

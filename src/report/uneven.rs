@@ -20,7 +20,11 @@ pub(super) fn uneven(records: &[RunRecord]) -> Option<String> {
     let most = found.iter().rev().max_by(|(.., one), (.., other)| one.total_cmp(other))?;
     let (record, row, times) = most;
     let more = found.len() - 1;
-    let more = if more > 0 { format!(" ({more} more figures like it)") } else { String::new() };
+    let more = match more {
+        0 => String::new(),
+        1 => " (1 more figure like it)".to_owned(),
+        more => format!(" ({more} more figures like it)"),
+    };
     Some(format!(
         "{} in {} of {} is {} times below the rate of its median step{more}: a throughput is a mean over all the time, of which \
          slow steps took most; p50 is the usual step",

@@ -296,7 +296,7 @@ mod tests {
         let events = Some("/dev/null".as_ref());
         let (_worker, pipes) =
             Worker::spawn(&launch, &job(1), events, Confinement::default()).unwrap();
-        let most = std::fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap();
+        let most = fs_err::read_to_string("/proc/sys/fs/pipe-max-size").unwrap();
         let room = rustix::pipe::fcntl_getpipe_size(pipes.stdout.unwrap()).unwrap();
         assert!(room >= PIPE.min(most.trim().parse().unwrap()), "{room}");
     }

@@ -132,6 +132,19 @@ impl Unit {
     }
 }
 
+impl Unit {
+    /// A value that somebody has chosen: as [`Self::show`] does, but to six digits where three would change it.
+    pub fn show_given(self, value: f64) -> String {
+        let shown = self.show(value);
+        let is_same = |read: f64| (read - value).abs() <= 1e-9 * value.abs();
+        if !value.is_finite() || self.read(&shown).is_ok_and(is_same) {
+            return shown;
+        }
+        let (symbol, factor) = fitting(self.def().scales, value);
+        with_symbol(trimmed(&digits(value / factor, 6)), symbol)
+    }
+}
+
 /// A figure in a unit that a file names: one of the table if its name or a symbol is said, any other as it is.
 pub fn show_in(unit: &str, value: f64) -> String {
     let known = Unit::named(unit).map(|unit| (unit, 1.0)).or_else(|| {
@@ -272,6 +285,9 @@ mod tests {
             (bytes_up(0.2), "1 B"),
             (rate(12_345.0), "12.3 k/s"),
             (rate(0.0), "0 /s"),
+            (Unit::Seconds.show_given(0.01), "10.0 ms"),
+            (Unit::Seconds.show_given(0.000_011_237), "11.237 us"),
+            (Unit::Seconds.show_given(125.5), "125.5 s"),
             (Unit::Percent.show(12.0), "12.0%"),
             (Unit::Joules.show(4500.0), "4.50 kJ"),
             (Unit::Joules.show(0.0), "0 J"),

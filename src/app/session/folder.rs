@@ -164,6 +164,7 @@ impl<'a> OpenFolder<'a> {
             all,
             session,
             machines,
+            kept: recorder.records.len(),
             recorder,
         };
         folder.write_manifest()?;
@@ -207,6 +208,8 @@ pub(super) struct ActiveFolder<'a> {
     later: BTreeSet<String>,
     session: SessionIdentity,
     machines: Machines,
+    /// How many of its runs had been made before.
+    kept: usize,
     pub(super) recorder: Recorder,
 }
 
@@ -367,6 +370,6 @@ impl ActiveFolder<'_> {
         let warning = warning.or(gone);
         let planned = self.all.without(&self.later).order.len();
         let Recorder { results, records, .. } = self.recorder;
-        Ok((Executed { records, planned, cut, results }, warning))
+        Ok((Executed { records, planned, kept: self.kept, cut, results }, warning))
     }
 }

@@ -68,6 +68,8 @@ pub struct Executed {
     pub records: Vec<RunRecord>,
     /// How many runs the folder knows.
     pub planned: usize,
+    /// How many of the runs had been made before.
+    pub kept: usize,
     /// Who ended it before all was done.
     pub cut: Option<Cut>,
     /// The folder, still locked: the reports go there.
@@ -85,6 +87,7 @@ impl Executed {
         Closing {
             planned: Some(self.planned),
             elapsed_s: Some(elapsed_s),
+            kept: self.kept,
             folder: Some(folder),
             cut: self.cut,
             ..derived.closing()

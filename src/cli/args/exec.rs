@@ -111,8 +111,8 @@ pub struct ExecArgs {
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<String>,
 
-    /// Set a key of the tables stop, limits, sampler or objectives, such as
-    /// limits.memory=1GiB
+    /// Set a key of a grid file, such as limits.memory=1GiB, stop.within=2% or
+    /// objectives.minimize=command.time
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<String>,
 

@@ -173,8 +173,9 @@ impl Disturbance {
         self.share > MOSTLY && differs()
     }
 
-    /// What a reader must know; nothing where the marked stretches make no difference beyond the noise.
-    pub(crate) fn note(&self, estimate: &Estimate) -> Option<Note> {
+    /// What a reader must know; nothing where the marked stretches make no difference beyond the noise. `decides`: whether that
+    /// keeps the figure from being known.
+    pub(crate) fn note(&self, estimate: &Estimate, decides: bool) -> Option<Note> {
         let differs = |without: &f64| {
             let change = (without - estimate.value).abs();
             let seen = change > SEEN * estimate.value.abs();
@@ -185,7 +186,8 @@ impl Disturbance {
         };
         let without = self.without.filter(differs).map(Num);
         let (share, mostly) = (Num(self.share), self.share > MOSTLY);
-        (without.is_some() || mostly).then_some(Note::Disturbed { share, without, mostly })
+        let told = without.is_some() || mostly;
+        told.then_some(Note::Disturbed { share, without, mostly, decides })
     }
 }
 
@@ -274,7 +276,7 @@ mod tests {
         let disturbance = |share, without| Disturbance { share, without };
         let disturbed = |share, without: Option<f64>, mostly| {
             let (share, without) = (Num(share), without.map(Num));
-            Some(Note::Disturbed { share, without, mostly })
+            Some(Note::Disturbed { share, without, mostly, decides: false })
         };
         for (found, half, note, blocks) in [
             (disturbance(0.123, Some(4710.0)), 100.0, disturbed(0.123, Some(4710.0), false), true),
@@ -284,7 +286,7 @@ mod tests {
             (disturbance(0.62, Some(4710.0)), 100.0, disturbed(0.62, Some(4710.0), true), false),
             (disturbance(1.0, None), 100.0, disturbed(1.0, None, true), false),
         ] {
-            assert_eq!(found.note(&estimate(half)), note);
+            assert_eq!(found.note(&estimate(half), false), note);
             assert_eq!(found.blocks(4000.0, 200.0).is_some(), blocks, "{found:?}");
         }
     }

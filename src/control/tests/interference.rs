@@ -53,7 +53,7 @@ fn cases() -> [Case; 5] {
     let quiet: Step = |_, _, noise| ms(false, noise);
     let third: Step = |_, t, noise| ms(turn(t, 0.3), noise);
     let most: Step = |_, t, noise| ms(turn(t, 0.7), noise);
-    let always = "interference in 100% of the time";
+    let always = "interference in 100% of the time, which may have decided the figure: not known";
     [
         Case {
             name: "quiet",
@@ -82,9 +82,9 @@ fn cases() -> [Case; 5] {
             share: Some(70.0),
             notes: [
                 // Ticks come 5 ms after the turns begin, so that a slow step or two in a hundred is not marked.
-                "interference in 70% of the time; without it: 32.0 k/s",
-                "interference in 70% of the time; without it: 2.00 ms",
-                "interference in 70% of the time; without it: 2.00 ms",
+                "interference in 70% of the time, which may have decided the figure: not known; without it: 32.0 k/s",
+                "interference in 70% of the time, which may have decided the figure: not known; without it: 2.00 ms",
+                "interference in 70% of the time, which may have decided the figure: not known; without it: 2.00 ms",
                 "interference in 70% of the time",
             ],
         },
@@ -93,7 +93,7 @@ fn cases() -> [Case; 5] {
             others: |_| Some(1.0),
             step: third,
             share: Some(100.0),
-            notes: [always; 4],
+            notes: [always, always, always, "interference in 100% of the time"],
         },
         Case { name: "unknown", others: |_| None, step: third, share: None, notes: [""; 4] },
     ]

@@ -102,7 +102,7 @@ fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
         "serve.latency_p50 <= 2.40 ms is met in serve[1]: at most 2.0",
         "serve.latency_p50 <= 2.40 ms is met in serve[32]: at most 2.0",
         "train.throughput >= 25.0 k/s is met in train: at least 3",
-        "memory.peak <= 334 MiB is met over the phases completed: 286 MiB",
+        "memory.peak <= 333.786 MiB is met over the phases completed: 286 MiB",
     ] {
         assert!(found.said().contains(says), "{}", found.said());
     }
@@ -221,7 +221,7 @@ fn a_peak_over_its_limit_decides_at_once() {
     assert_eq!(end.reason, StopReason::Infeasible);
     assert!((0.75..0.85).contains(&end.at_s), "{}", end.at_s);
     let says = "memory.peak <= 512 MiB is broken: it reached 668 MiB, after 805 ms of the run; \
-                how long its training would have taken was not known yet";
+                how long its training would have taken is not known for certain";
     assert_eq!(end.detail.said(), says);
     // The sum over several processes counts what they share more than once: that is not certain.
     let mut messages = sim.messages();

@@ -187,7 +187,7 @@ fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
     let peak = row(&rows, "memory.peak");
     assert_eq!(
         peak.said(),
-        "peak over 7.90 s; growing by 1.12 GiB a minute; pages that processes share count once"
+        "peak over 7.90 s; growing by 1.12 GiB a minute; the sum of several processes, read now and then, pages that they share once"
     );
     assert_eq!(peak.known, Some(false));
     let cost = row(&rows, "sampler.cost").estimate.unwrap();

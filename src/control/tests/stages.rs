@@ -99,7 +99,10 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
     let says = "1 of 1 chosen metrics not known within ±5% after ";
     assert!(
         end.detail.said().starts_with(says)
-            && end.detail.said().contains(" as waiting was futile: serve.latency_p50 reached ±"),
+            && end
+                .detail
+                .said()
+                .contains(" as waiting was futile: at the last look serve.latency_p50 reached ±"),
         "{}",
         end.detail.said()
     );

@@ -73,7 +73,7 @@ fn noise_is_inconclusive_and_says_what_it_would_take() {
     for row in open {
         assert!(row.detectable.unwrap() > row.floor, "{row:?}");
         assert!(row.runs_needed.unwrap() >= 1, "{row:?}");
-        assert!(row.why.contains(&RowReason::Open { floor: row.floor }), "{row:?}");
+        assert!(row.why.contains(&RowReason::Open { floor: row.floor, alone: false }), "{row:?}");
         let runs = row.runs_needed.unwrap();
         let told = row.why.iter().find_map(|why| match why {
             RowReason::MoreRuns { least, most } => Some((*least, *most)),

@@ -3,7 +3,7 @@
 //! Invariant: it is the typed reasons of the rows that say what would help, so that no advice contradicts its row.
 
 use super::super::layout::counted;
-use super::super::words::{is_told, more_sessions, row_reasons, some_runs};
+use super::super::words::{is_told, more_runs_a_side, more_sessions, row_reasons};
 use super::rows::{of, plain, probability};
 use crate::gate::unlike::MachineDoubt;
 use crate::gate::{Design, GateNote, Judgement, Remedy, Row, RowReason, RowVerdict};
@@ -32,7 +32,7 @@ fn inconclusive(judgement: &Judgement) -> Vec<String> {
         if let Some(head) = head(&rows) {
             let more = more_sessions(other_days);
             lines.push(format!(
-                "{head}: {more} (`perftune baseline store`) may settle {}, and more runs do not; or `perftune run GRID --against \
+                "{head}: {more} (`perftune baseline add`) may settle {}, and more runs do not; or `perftune run GRID --against \
                  BASELINE`, or a wider floor in the gate file",
                 them(&rows)
             ));
@@ -42,11 +42,13 @@ fn inconclusive(judgement: &Judgement) -> Vec<String> {
         format!("{head}: so near to the floor that more runs may not tell; another floor in the gate file does")
     }));
     let lacking = with(&|remedy| remedy == Some(Remedy::LongerRuns));
-    if !lacking.is_empty() {
+    // Of a comparison that is not over nobody knows why a block is not whole.
+    let is_over = !judgement.notes.iter().any(|note| matches!(note, GateNote::Unfinished { .. }));
+    if is_over && !lacking.is_empty() {
         let rows = counted(lacking.len(), "row");
         lines.push(format!(
             "to do: runs lack the figure of {rows}; more of them are no help, longer ones are where they are too short for it \
-             (epochs of [train], max_requests of [serve], min_time of [stop])"
+             (epochs of [train], max_requests and max_time of [serve], and min_time of [stop] where runs are stopped early)"
         ));
     }
     lines
@@ -77,7 +79,8 @@ fn more_runs(rows: &[&Row], judgement: &Judgement) -> Option<String> {
         _ => None,
     };
     let known: Vec<_> = rows.iter().filter_map(needs).collect();
-    let least = known.iter().map(|(least, _)| *least).min()?;
+    // What settles all of them settles the one that needs most.
+    let least = known.iter().map(|(least, _)| *least).max()?;
     let most: Option<Vec<u32>> = known.iter().map(|(_, most)| *most).collect();
     let most = most.and_then(|all| all.into_iter().max());
     let unsure = if is_told(least, most) {
@@ -85,10 +88,11 @@ fn more_runs(rows: &[&Row], judgement: &Judgement) -> Option<String> {
     } else {
         "; how many cannot be told yet, and longer runs, a quieter machine or a wider floor in the gate file need fewer"
     };
+    let fewer = if known.len() > 1 { ", and fewer some of them" } else { "" };
     Some(format!(
-        "{}: {} more runs a side may settle {}, by the noise and the change that these runs show ({how}){unsure}",
+        "{}: {} may settle {}{fewer}, by the noise and the change that these runs show ({how}){unsure}",
         head(rows)?,
-        some_runs(least, most),
+        more_runs_a_side(least, most),
         them(rows)
     ))
 }

@@ -47,7 +47,7 @@ pub(crate) fn row(verdict: RowVerdict, cell: &str, (phase, metric): (&str, &str)
         RowVerdict::Inconclusive => {
             (row.detectable, row.runs_needed) = (Some(0.081), Some(14));
             row.why = vec![
-                RowReason::Open { floor: row.floor },
+                RowReason::Open { floor: row.floor, alone: false },
                 RowReason::Detectable { share: row.detectable },
                 RowReason::MoreRuns { least: 8, most: Some(31) },
             ];

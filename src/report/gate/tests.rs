@@ -46,7 +46,7 @@ fn what_is_to_be_done_is_what_the_row_itself_asks_for() {
     let figure = ("train", "train.throughput_p75");
     let stored = |why: RowReason| {
         let mut one = row(RowVerdict::Inconclusive, "mlp", figure);
-        one.why = vec![RowReason::Open { floor: 0.05 }, why];
+        one.why = vec![RowReason::Open { floor: 0.05, alone: false }, why];
         let mut judgement = of(vec![one]);
         judgement.design = Design::Stored { baseline_sessions: 8 };
         let text = report(&judgement).text(100_000);
@@ -56,12 +56,12 @@ fn what_is_to_be_done_is_what_the_row_itself_asks_for() {
     for (why, says, never) in [
         (
             RowReason::MoreSessions { other_days: true },
-            "more stored sessions of other days (`perftune baseline store`) may settle it",
+            "more stored sessions of other days (`perftune baseline add`) may settle it",
             "more runs a side",
         ),
         (
             RowReason::MoreSessions { other_days: false },
-            "more stored sessions (`perftune baseline store`) may settle it",
+            "more stored sessions (`perftune baseline add`) may settle it",
             "--repeat",
         ),
         (RowReason::RunsTellNothing, "more runs do not", "--repeat"),

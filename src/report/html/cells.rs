@@ -49,12 +49,12 @@ pub(super) fn table(
     }
     let tested = accuracy(records);
     columns.extend(tested.map(|column| Column { head: "test accuracy".to_owned(), ..column }));
-    columns.extend(figures(records));
+    columns.extend(figures(records, &[]));
     columns.push(Column::words("stop", records, |record| Cell {
         title: words::stop(&record.stop.detail),
         ..word(record).into()
     }));
-    columns.extend([epochs(records), time(records)]);
+    columns.extend(epochs(records).into_iter().chain([time(records)]));
     section(page, "Runs and what they cost", |section| {
         grid(section, "cells", &columns, 1);
         let [open, unasked, unfinished] =
@@ -75,7 +75,7 @@ pub(super) fn summary(page: &mut Markup, records: &[RunRecord], summary: &[Summa
     let cells = cells_of(records);
     let mut columns = vec![Column::words("cell", &cells, |first| first.cell.clone())];
     columns.extend(
-        headlines(records)
+        headlines(records, &[])
             .iter()
             .map(|headline| headline.column(&cells, |first| between(headline, first, summary))),
     );

@@ -42,16 +42,28 @@ pub fn remedy(finding: &Finding) -> Option<&'static str> {
         Evidence::Bounds { load: Some(_), .. } => {
             "a load that the model keeps up with, or a load generator that is not in its way"
         }
-        Evidence::Bounds { .. } | Evidence::NoLook => {
-            "longer stages bring its bounds together (max_time of [stop], max_requests of [serve], epochs of [train]); a limit \
-             outside of them is decided by these runs already; more runs like these decide nothing, since each is judged by itself"
-        }
+        Evidence::Bounds { .. } | Evidence::NoLook => match stage_of(finding) {
+            Some(Stage::Serve(_) | Stage::Confirm(_)) => {
+                "longer stages bring its bounds together (max_time and max_requests of [serve], max_time of [stop]); more runs of \
+                 this length do not, since each is judged by itself"
+            }
+            Some(Stage::Train) => {
+                "longer training brings its bounds together (max_time of [stop], epochs of [train]); more runs of this length do \
+                 not, since each is judged by itself"
+            }
+            _ => {
+                "a longer run brings its bounds together; more runs of this length do not, since each is judged by itself"
+            }
+        },
         Evidence::Rate { .. } | Evidence::NoRate => {
             "a longer search (max_time of [serve]), or a limit outside of its interval"
         }
         Evidence::Untrained { .. } => "training to the end: --full, or more time",
         Evidence::NoFigure { .. } | Evidence::NotReached | Evidence::Unfinished { .. } if whole => {
             "training to the end: --full, or more time"
+        }
+        Evidence::NoFigure { .. } => {
+            "a run that has this figure: why this one has none stands above"
         }
         Evidence::NotReached | Evidence::Unfinished { .. } => {
             "a run that comes to its end: more max_run_time, --timeout or --budget"
@@ -67,6 +79,14 @@ pub fn remedy(finding: &Finding) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// The stage that a finding is of, where it is of one.
+fn stage_of(finding: &Finding) -> Option<Stage> {
+    match &finding.evidence {
+        Evidence::Bounds { age, .. } => Some(age.stage),
+        _ => finding.stage,
+    }
 }
 
 fn of_run(evidence: &Evidence) -> String {
@@ -180,7 +200,9 @@ fn bounds((low, high): Ends, confidence: Num, of: &Constraint) -> String {
     let alike = |end: f64| of.shown(end) == of.shown(of.limit);
     let above = |low: f64| if low > of.limit && alike(low) { "more than" } else { "at least" };
     let below = |high: f64| if high < of.limit && alike(high) { "less than" } else { "at most" };
-    let low = low.map(|low| format!("{} {}", above(low.0), of.shown(low.0)));
+    // That a time is at least 0 nobody needs to be told.
+    let told = |low: &Num| low.0 != 0.0 || high.is_some();
+    let low = low.filter(told).map(|low| format!("{} {}", above(low.0), of.shown(low.0)));
     let high = high.map(|high| format!("{} {}", below(high.0), of.shown(high.0)));
     let shown = match (low, high) {
         (Some(low), Some(high)) => format!("{low} and {high}"),

@@ -102,9 +102,13 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::WithinSessions => {
             "within these two sessions: what differs from one session to the next is not in the interval".to_owned()
         }
-        RowReason::Open { floor } => {
+        RowReason::Open { floor, alone: false } => {
             format!("{} worse is neither shown nor excluded", percent(*floor))
         }
+        RowReason::Open { floor, alone: true } => format!(
+            "{} worse is not shown: the interval is of this row alone, and p is corrected for all rows",
+            percent(*floor)
+        ),
         RowReason::NoneBelow { share } => {
             format!("by this design nothing below {} is called worse", percent(*share))
         }
@@ -119,7 +123,7 @@ fn row_reason(reason: &RowReason) -> String {
         }
         RowReason::MoreRuns { least, most } => {
             let unsure = if is_told(*least, *most) { "" } else { ", how many cannot be told yet" };
-            format!("{} more runs a side would tell{unsure}", some_runs(*least, *most))
+            format!("{} would tell{unsure}", more_runs_a_side(*least, *most))
         }
         RowReason::RunsTellNothing => "more runs of these sessions would not tell".to_owned(),
         RowReason::NearFloor => {
@@ -156,6 +160,13 @@ pub fn some_runs(least: u32, most: Option<u32>) -> String {
         (least, Some(most)) => format!("some {least} to {most}"),
         (least, None) => format!("at least {least}"),
     }
+}
+
+/// The same with its noun.
+pub fn more_runs_a_side(least: u32, most: Option<u32>) -> String {
+    let runs = some_runs(least, most);
+    let noun = if runs.ends_with(" 1") { "run" } else { "runs" };
+    format!("{runs} more {noun} a side")
 }
 
 const OTHER_MACHINE: &str = "compared although the machines differ or are not known";
@@ -480,7 +491,14 @@ mod tests {
                 RowReason::WithinSessions,
                 "within these two sessions: what differs from one session to the next is not in the interval",
             ),
-            (RowReason::Open { floor: 0.05 }, "5% worse is neither shown nor excluded"),
+            (
+                RowReason::Open { floor: 0.05, alone: false },
+                "5% worse is neither shown nor excluded",
+            ),
+            (
+                RowReason::Open { floor: 0.05, alone: true },
+                "5% worse is not shown: the interval is of this row alone, and p is corrected for all rows",
+            ),
             (
                 RowReason::NoneBelow { share: 0.2 },
                 "by this design nothing below 20% is called worse",

@@ -111,7 +111,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::SharedDevice => "whole device, others included".into(),
         Note::IntegratedPower => "integrated power".into(),
         Note::SharedPages => "upper bound: pages may be shared".into(),
-        Note::SampledSum => "pages that processes share count once".into(),
+        Note::SampledSum => "the sum of several processes, read now and then, pages that they share once".into(),
         Note::NoTrainingData => "no training data had been read".into(),
         Note::MayHoldMore => "the program may hold more than the model".into(),
         Note::NoServing => "not read while requests were served".into(),
@@ -250,17 +250,18 @@ pub fn note(note: &Note, unit: Unit) -> String {
             "a mean over all the time, most of which slow steps took: the median step makes {}",
             unit.show(usual.0)
         ),
-        Note::Disturbed { share, without, mostly } => {
+        Note::Disturbed { share, without, mostly, decides } => {
             let share = rough_percent(share.0);
             let without = without.map(|without| unit.show(without.0));
+            let decides = if *decides { ", which may have decided the figure: not known" } else { "" };
             match (without, mostly) {
                 (Some(other), false) => {
                     format!("without the {share} of the time with interference: {other}")
                 }
                 (Some(other), true) => {
-                    format!("interference in {share} of the time; without it: {other}")
+                    format!("interference in {share} of the time{decides}; without it: {other}")
                 }
-                (None, _) => format!("interference in {share} of the time"),
+                (None, _) => format!("interference in {share} of the time{decides}"),
             }
         }
         Note::Open { why: open } => why(open),

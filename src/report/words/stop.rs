@@ -211,8 +211,15 @@ fn left_with(StageLeft { after_s, futile }: StageLeft) -> String {
     format!(", left after {} as {why}", seconds(after_s.0))
 }
 
+/// The widths are those that the stage was left with; the rows of the run go on to its end.
 fn figures(open: &[OpenFigure]) -> String {
-    open.iter().map(figure).collect::<Vec<_>>().join(", ")
+    let is_wide = |open: &OpenFigure| match &open.how {
+        OpenHow::NoiseLimited { .. } => true,
+        OpenHow::Reached { half_width, why } => half_width.is_some() && *why != Why::TooFew,
+        _ => false,
+    };
+    let at = if open.iter().any(is_wide) { "at the last look " } else { "" };
+    format!("{at}{}", open.iter().map(figure).collect::<Vec<_>>().join(", "))
 }
 
 fn figure(OpenFigure { metric, how }: &OpenFigure) -> String {
@@ -248,7 +255,9 @@ fn spared(spared: Spared) -> String {
             let least = elapsed_down(seconds.0);
             format!("; at least {least} of the budgeted training were not spent")
         }
-        Spared::Unknown => "; how long its training would have taken was not known yet".to_owned(),
+        Spared::Unknown => {
+            "; how long its training would have taken is not known for certain".to_owned()
+        }
         Spared::NotBegun => "; its training was not begun".to_owned(),
     }
 }

@@ -82,11 +82,11 @@ fn what_is_found_of_a_constraint() {
         (open(Evidence::NoSuchPhase), "is undecided: the run has no such phase".to_owned()),
         (
             open(Evidence::NoFigure { notes: notes(), trained: false }),
-            "is undecided: pages that processes share count once".to_owned(),
+            "is undecided: the sum of several processes, read now and then, pages that they share once".to_owned(),
         ),
         (
             broken(Evidence::NoFigure { notes: notes(), trained: true }),
-            "is broken: trained to the end, pages that processes share count once".to_owned(),
+            "is broken: trained to the end, the sum of several processes, read now and then, pages that they share once".to_owned(),
         ),
         (
             open(Evidence::Untrained { value }),
@@ -102,17 +102,17 @@ fn what_is_found_of_a_constraint() {
         ),
         (
             open(Evidence::Bound { value, lower: true, notes: notes() }),
-            "is undecided: 12.1 ms is a lower bound: pages that processes share count once"
+            "is undecided: 12.1 ms is a lower bound: the sum of several processes, read now and then, pages that they share once"
                 .to_owned(),
         ),
         (
             open(Evidence::Bound { value, lower: false, notes: notes() }),
-            "is undecided: 12.1 ms is an upper bound: pages that processes share count once"
+            "is undecided: 12.1 ms is an upper bound: the sum of several processes, read now and then, pages that they share once"
                 .to_owned(),
         ),
         (
             open(Evidence::Hidden { value, notes: notes() }),
-            "is undecided: 12.1 ms, pages that processes share count once".to_owned(),
+            "is undecided: 12.1 ms, the sum of several processes, read now and then, pages that they share once".to_owned(),
         ),
         (
             open(Evidence::Blind { value, share: Num(0.605) }),
@@ -173,7 +173,11 @@ fn an_undecided_limit_says_what_would_decide_it() {
     };
     let missing = || Evidence::NoFigure { notes: Vec::new(), trained: false };
     for (constraint, evidence, says) in [
-        (&latency, bounds(None), "longer stages bring its bounds together (max_time of [stop]"),
+        (
+            &latency,
+            bounds(None),
+            "longer stages bring its bounds together (max_time and max_requests of [serve]",
+        ),
         (&latency, bounds(Some(Note::Unplayed)), "a load that the model keeps up with"),
         (&latency, Evidence::NotReached, "a run that comes to its end"),
         (&accuracy, missing(), "training to the end: --full"),

@@ -325,7 +325,10 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
             "at least: between the last look at a process and its end it may have had 1.00 MiB",
         ),
         (Note::SharedPages, "upper bound: pages may be shared"),
-        (Note::SampledSum, "pages that processes share count once"),
+        (
+            Note::SampledSum,
+            "the sum of several processes, read now and then, pages that they share once",
+        ),
         (Note::UntilServed { serving_s: Num(1.5) }, "loading, warm-up and 1.50 s of serving"),
         (Note::NoTrainingData, "no training data had been read"),
         (Note::MayHoldMore, "the program may hold more than the model"),
@@ -389,14 +392,21 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
             "generator-bound: for 12.3% of the mean latency a request was due and the model was not at work, but the load generator or another program",
         ),
         (
-            Note::Disturbed { share, without: Some(Num(4710.0)), mostly: false },
+            Note::Disturbed { share, without: Some(Num(4710.0)), mostly: false, decides: false },
             "without the 12% of the time with interference: 4.71 k/s",
         ),
         (
-            Note::Disturbed { share, without: Some(Num(4710.0)), mostly: true },
+            Note::Disturbed { share, without: Some(Num(4710.0)), mostly: true, decides: false },
             "interference in 12% of the time; without it: 4.71 k/s",
         ),
-        (Note::Disturbed { share, without: None, mostly: true }, "interference in 12% of the time"),
+        (
+            Note::Disturbed { share, without: None, mostly: true, decides: false },
+            "interference in 12% of the time",
+        ),
+        (
+            Note::Disturbed { share, without: None, mostly: true, decides: true },
+            "interference in 12% of the time, which may have decided the figure: not known",
+        ),
         (Note::Open { why: Why::TooFew }, "too few independent observations for an interval"),
     ] {
         check(&note, |note| words::note(note, Unit::SamplesPerSecond), says);

@@ -22,10 +22,13 @@ fn what_is_open_at_an_end() {
             OpenHow::Reached { half_width: None, why: Why::WarmingUp },
             "cpu.utilisation: has not settled",
         ),
-        (OpenHow::Reached { half_width, why: Why::Wide }, "cpu.utilisation reached ±7.1%"),
+        (
+            OpenHow::Reached { half_width, why: Why::Wide },
+            "at the last look cpu.utilisation reached ±7.1%",
+        ),
         (
             OpenHow::Reached { half_width, why: Why::Noisy },
-            "cpu.utilisation reached ±7.1% (its noise could hide a drift)",
+            "at the last look cpu.utilisation reached ±7.1% (its noise could hide a drift)",
         ),
         (
             OpenHow::Reached { half_width: Some(Num(0.0)), why: Why::TooFew },
@@ -98,12 +101,12 @@ fn why_a_stage_is_left() {
         ),
         (
             StageEnd::NoiseLimited(open_end(noisy(0.09))),
-            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±9% (the ±5% asked would take an estimated 40 s in all)"
+            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: at the last look cpu.utilisation reached ±9% (the ±5% asked would take an estimated 40 s in all)"
                 .to_owned(),
         ),
         (
             StageEnd::NoiseLimited(open_end(noisy(0.0187))),
-            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±1.87% (noise could hide a drift of the ±5% asked: to exclude it would take an estimated 40 s in all)"
+            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: at the last look cpu.utilisation reached ±1.87% (noise could hide a drift of the ±5% asked: to exclude it would take an estimated 40 s in all)"
                 .to_owned(),
         ),
         (
@@ -262,7 +265,7 @@ fn what_an_early_end_spares_stands_behind_it() {
             Spared::AtLeast { seconds: Num(245.5) },
             "; at least 4 min 05 s of the budgeted training were not spent",
         ),
-        (Spared::Unknown, "; how long its training would have taken was not known yet"),
+        (Spared::Unknown, "; how long its training would have taken is not known for certain"),
         (Spared::NotBegun, "; its training was not begun"),
     ] {
         let finding = Finding::of_run(Ruling::Broken, Evidence::NotStarted);
