@@ -59,9 +59,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     }
     let own = || Path::new("results").join(shard::name(&plan.name, shard));
     let folder = args.out.clone().unwrap_or_else(own);
-    let earlier = (!args.warm_start.is_empty())
-        .then(|| Earlier::read(&plan, &runs, &args.warm_start, &folder))
-        .transpose()?;
+    let earlier = Earlier::read(&plan, &runs, &args.warm_start, &folder)?;
     if let Some(earlier) = earlier.as_ref().filter(|_| talks) {
         screen.note(&earlier.notes());
     }

@@ -45,7 +45,7 @@ struct Source {
 }
 
 impl Earlier {
-    /// The runs of these folders that are of cells of this plan, for a search whose own results go to `out`.
+    /// The runs of these folders that are of cells of this plan, for a search whose own results go to `out`; nothing of no folder.
     ///
     /// # Errors
     /// Where the plan has no search that learns, or a folder has nothing to tell it: it holds no results, or those of another machine,
@@ -55,7 +55,10 @@ impl Earlier {
         runs: &[PlannedRun],
         folders: &[PathBuf],
         out: &Path,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Option<Self>, Fault> {
+        if folders.is_empty() {
+            return Ok(None);
+        }
         if plan.search.is_none_or(|search| search.method != Method::Bayes) {
             let what = "--warm-start tells a search what was measured before, and this grid has none that learns";
             return Err(Fault::new(what).hint("write [search] with `method = \"bayes\"`"));
@@ -74,7 +77,7 @@ impl Earlier {
         for folder in folders {
             sources.push(today.take(&Recordings::open(folder)?)?);
         }
-        Ok(Self { format: FORMAT, folders: sources, runs: today.told })
+        Ok(Some(Self { format: FORMAT, folders: sources, runs: today.told }))
     }
 
     /// What the user should know of what was found.

@@ -311,7 +311,7 @@ mod tests {
         board.found(&so_far);
         board.event(&started(), 80.0);
         show(&board, 80.0);
-        board.expect(Expected::Within(Duration::from_secs(120)));
+        board.expect(Expected::Within(Duration::from_mins(2)));
         show(&board, 80.0);
         show(&board, 121.0);
         insta::assert_snapshot!("board_story", shown.join("\n\n"));

@@ -186,7 +186,7 @@ mod tests {
         let mut counts = Vec::new();
         let rounds = [(1, 2), (2, 2), (3, 1)];
         let rounds = rounds.map(|(round, runs)| Expected::InRound { round, runs });
-        let within = Expected::Within(std::time::Duration::from_secs(60));
+        let within = Expected::Within(std::time::Duration::from_mins(1));
         for expected in rounds.into_iter().chain([Expected::InAll(12), within]) {
             teller.expect(expected);
             for _ in 0..expected.runs().map_or(2, |runs| runs.min(2)) {
