@@ -30,6 +30,39 @@ pub struct Found {
     pub is_hopeless: bool,
     /// The grid file.
     pub grid: Option<String>,
+    /// What its model says along each axis, the others as in the first of the recommended cells.
+    #[serde(default)]
+    pub slices: Vec<Slice>,
+}
+
+/// One figure along one axis, by a search's model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Slice {
+    /// The key of the axis.
+    pub axis: String,
+    /// Whether its levels are numbers.
+    pub ordered: bool,
+    /// The figure.
+    pub metric: MetricName,
+    /// By level.
+    pub points: Vec<SlicePoint>,
+}
+
+/// What is believed of a cell, in base units.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlicePoint {
+    /// The cell.
+    pub cell: String,
+    /// Its level of the axis.
+    pub level: String,
+    /// Where that lies on the axis, from 0 to 1.
+    pub at: f64,
+    /// The middle of the band.
+    pub middle: f64,
+    /// Its ends, which hold the mean of the cell's runs with 95%.
+    pub low: f64,
+    /// The upper one.
+    pub high: f64,
 }
 
 /// A cell that is recommended.
@@ -61,6 +94,11 @@ impl Found {
     /// Whether a cell is recommended.
     pub(super) fn recommends(&self, cell: &str) -> bool {
         self.recommended.iter().any(|choice| choice.cell == cell)
+    }
+
+    /// Whether it is the first of the recommended ones.
+    pub(super) fn is_first(&self, cell: &str) -> bool {
+        self.recommended.first().is_some_and(|choice| choice.cell == cell)
     }
 
     /// `searched 30 of 300 cells, told of 12 by earlier runs`.

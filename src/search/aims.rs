@@ -29,6 +29,15 @@ impl Scale {
         }
     }
 
+    /// The value that lies there on this scale.
+    pub(super) fn back(self, place: f64) -> f64 {
+        match self {
+            Self::Plain => place,
+            Self::Log => place.exp(),
+            Self::Logit => 1.0 / (1.0 + (-place).exp()),
+        }
+    }
+
     /// The variance on this scale of a value of this variance.
     fn variance(self, value: f64, variance: f64) -> f64 {
         match self {

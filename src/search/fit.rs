@@ -68,22 +68,99 @@ impl Theta {
     }
 }
 
+/// A process at hyperparameters that may be as well, and how it counts.
+pub(super) struct Alternative {
+    pub(super) fit: Fit,
+    pub(super) weight: f64,
+}
+
+impl Fit {
+    /// The process a deviation to either side of the best hyperparameters, along each principal axis of their posterior density
+    /// (its curvature at the best; Laplace). What these say otherwise than the best is what the hyperparameters leave open
+    /// (Kass and Steffey 1989).
+    pub(super) fn alternatives(&self, space: &Space, priors: &Priors) -> Vec<Alternative> {
+        const STEP: f64 = 0.05;
+        let problem = Problem::new(space, &self.seen, priors);
+        let best = self.theta.pack();
+        let count = best.len();
+        let slope = |at: usize, by: f64| {
+            let mut moved = best.clone();
+            moved[at] += by;
+            problem.height(&Theta::unpack(&moved)).slope
+        };
+        let mut curvature = DMatrix::zeros(count, count);
+        for at in 0..count {
+            let (up, down) = (slope(at, STEP), slope(at, -STEP));
+            for other in 0..count {
+                curvature[(at, other)] = (down[other] - up[other]) / (2.0 * STEP);
+            }
+        }
+        let axes = (0.5 * (&curvature + curvature.transpose())).symmetric_eigen();
+        let moved = |at: usize, sign: f64| {
+            // No flatter than the priors let it be, where the best is the edge of a range or a ridge.
+            let sd = axes.eigenvalues[at].max(FLATTEST).sqrt().recip();
+            let along = axes.eigenvectors.column(at);
+            let place = best.iter().zip(along.iter());
+            place.map(|(best, along)| (best + sign * sd * along).clamp(RANGE.0, RANGE.1)).collect()
+        };
+        let of = |packed: Vec<f64>| {
+            let theta = Theta::unpack(&packed);
+            let kernel = Kernel::new(space, &theta);
+            let solved = problem.solve(&kernel, &theta).0?;
+            let Self { shift, scale, .. } = *self;
+            let fit = Self { theta, kernel, solved, seen: self.seen.clone(), shift, scale };
+            Some(Alternative { fit, weight: 0.5 })
+        };
+        let both = (0..count).flat_map(|at| [moved(at, 1.0), moved(at, -1.0)]);
+        both.filter_map(of).collect()
+    }
+}
+
+/// The least curvature of the posterior density of hyperparameters along any direction: that of a prior of deviation 2.
+const FLATTEST: f64 = 0.25;
+
 /// A height of the posterior density and its slope.
 struct Height {
     value: f64,
     slope: Vec<f64>,
 }
 
-/// The best hyperparameters, and the process that they make; `None` where nothing was seen.
-pub(super) fn best(space: &Space, seen: &[Seen], priors: &Priors) -> Option<(Theta, Solved)> {
-    if seen.is_empty() {
-        return None;
+/// A process whose hyperparameters fit best.
+pub(super) struct Fit {
+    pub(super) theta: Theta,
+    pub(super) kernel: Kernel,
+    pub(super) solved: Solved,
+    /// What was seen, standardised: less `shift`, and over `scale`.
+    pub(super) seen: Vec<Seen>,
+    pub(super) shift: f64,
+    pub(super) scale: f64,
+}
+
+impl Fit {
+    /// Of what was seen; `None` where nothing was.
+    pub(super) fn best(space: &Space, seen: &[Seen], priors: &Priors) -> Option<Self> {
+        if seen.is_empty() {
+            return None;
+        }
+        let count = seen.len() as f64;
+        let shift = seen.iter().map(|seen| seen.value).sum::<f64>() / count;
+        let squares: f64 = seen.iter().map(|seen| (seen.value - shift).powi(2)).sum();
+        let spread = (squares / (count - 1.0).max(1.0)).sqrt();
+        let scale = if spread > 0.0 { spread } else { 1.0 };
+        let standard = |seen: &Seen| Seen {
+            value: (seen.value - shift) / scale,
+            known: seen.known / scale.powi(2),
+            squares: seen.squares / scale.powi(2),
+            ..*seen
+        };
+        let seen: Vec<Seen> = seen.iter().map(standard).collect();
+        let problem = Problem::new(space, &seen, priors);
+        let start = Theta::middle(priors, space.axes().len()).pack();
+        let theta = Theta::unpack(&climb(start, |packed| problem.height(&Theta::unpack(packed))));
+        let kernel = Kernel::new(space, &theta);
+        let solved = problem.solve(&kernel, &theta).0?;
+        Some(Self { theta, kernel, solved, seen, shift, scale })
     }
-    let problem = Problem::new(space, seen, priors);
-    let start = Theta::middle(priors, space.axes().len()).pack();
-    let theta = Theta::unpack(&climb(start, |packed| problem.height(&Theta::unpack(packed))));
-    let solved = problem.solve(&Kernel::new(space, &theta), &theta).0?;
-    Some((theta, solved))
 }
 
 struct Problem<'a> {

@@ -31,6 +31,17 @@ pub(super) fn rooms(front: &[Vec<f64>], reference: &[f64]) -> Vec<Room> {
     found
 }
 
+/// The volume that these points cover together above `reference`, after each of them. All objectives are better upwards.
+pub fn covered(points: &[Vec<f64>], reference: &[f64]) -> Vec<f64> {
+    let mut volume = 0.0;
+    let volumes = points.iter().enumerate().map(|(at, point)| {
+        let exact: Vec<(f64, f64)> = point.iter().map(|value| (*value, 0.0)).collect();
+        volume += expected(&rooms(&points[..at], reference), &exact);
+        volume
+    });
+    volumes.collect()
+}
+
 /// The expected volume that a point adds whose objectives have these means and deviations.
 pub(super) fn expected(rooms: &[Room], objectives: &[(f64, f64)]) -> f64 {
     let part = |(&(mean, sd), &(low, high)): (&(f64, f64), &(f64, f64))| {
@@ -93,6 +104,8 @@ mod tests {
             points.push(point);
             let adds = counted(&points, 6, 3) - before;
             prop_assert!((expected(&open, &exact) - adds).abs() < 1e-9);
+            let all = covered(&points, &[0.0; 3]);
+            prop_assert!((all[all.len() - 1] - before - adds).abs() < 1e-9);
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 
+use super::aims::Reading;
 use super::space::Space;
 
 /// What the visits of a cell say of a figure together, on the scale of the model.
@@ -19,6 +20,17 @@ pub(super) struct Seen {
     pub(super) visits: f64,
     /// The sum of the squared deviations of the visits from their mean.
     pub(super) squares: f64,
+}
+
+impl Seen {
+    /// What these readings of a cell say together.
+    pub(super) fn of(cell: usize, readings: &[Reading]) -> Self {
+        let visits = readings.len() as f64;
+        let value = readings.iter().map(|reading| reading.value).sum::<f64>() / visits;
+        let known = readings.iter().map(|reading| reading.variance).sum::<f64>() / visits.powi(2);
+        let squares = readings.iter().map(|reading| (reading.value - value).powi(2)).sum();
+        Self { cell, value, known, visits, squares }
+    }
 }
 
 /// Logarithms of the hyperparameters: of variances, and of lengths in which 1 is from one end of an axis to the other.

@@ -22,13 +22,16 @@ mod model;
 mod policy;
 mod process;
 mod recommend;
+mod slice;
 mod space;
 mod state;
 mod step;
 
 pub use self::aims::{Aims, Bound, Figure, Reading, Scale};
+pub use self::gain::covered;
 pub use self::policy::{Method, SearchPolicy};
 pub use self::recommend::NearMiss;
+pub use self::slice::{Slice, SlicePoint};
 pub use self::space::{Axis, Space, UNSET};
 pub use self::state::{Search, Told};
 

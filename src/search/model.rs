@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::aims::{Figure, Reading, Scale};
+use super::aims::{Reading, Scale};
 use super::fit::PRIORS;
 use super::kernel::Seen;
 use super::process::{Belief, Process};
 use super::state::{Search, Told};
-use crate::stats::normal_below;
+use crate::stats::{Better, normal_below};
 
 /// What is far worse than the rest teaches no more than that it is bad: values are taken as no further below the median than the
 /// best is above it.
@@ -88,7 +88,10 @@ impl Search<'_> {
     /// What the visits say together; `None` where some figure has not been seen at all.
     pub(super) fn model(&self) -> Option<Model<'_>> {
         let figures = 0..self.aims.figures.len();
-        let of_figure = |figure| Process::fit(self.space, &self.seen(figure), &PRIORS);
+        let of_figure = |figure: usize| {
+            let aim = self.aims.figures[figure].aim;
+            Process::fit(self.space, &self.seen(figure, aim), &PRIORS)
+        };
         let processes: Vec<Process<'_>> = figures.clone().map(of_figure).collect::<Option<_>>()?;
         let success = self
             .all()
@@ -106,8 +109,9 @@ impl Search<'_> {
         Some(Model { processes, success, cost, beliefs: HashMap::new(), signs, known, visited })
     }
 
-    fn seen(&self, figure: usize) -> Vec<Seen> {
-        let Figure { scale, aim, .. } = self.aims.figures[figure];
+    /// What was seen of a figure; `aim`: what is far worse than the rest by it is lifted.
+    pub(super) fn seen(&self, figure: usize, aim: Option<Better>) -> Vec<Seen> {
+        let scale = self.aims.figures[figure].scale;
         let mut cells: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();
         for told in self.all() {
             let reading = told.readings[figure].map(|reading| reading.on(scale));
@@ -118,7 +122,7 @@ impl Search<'_> {
         if let Some(better) = aim {
             cut(cells.values_mut().flatten(), -better.sign());
         }
-        cells.into_iter().map(|(cell, readings)| together(cell, &readings)).collect()
+        cells.into_iter().map(|(cell, readings)| Seen::of(cell, &readings)).collect()
     }
 
     /// What the visits to each cell say together of something that every visit has.
@@ -128,7 +132,7 @@ impl Search<'_> {
             let reading = Reading { value: value(told), variance: 0.0 };
             cells.entry(told.cell).or_default().push(reading);
         }
-        cells.into_iter().map(|(cell, readings)| together(cell, &readings)).collect()
+        cells.into_iter().map(|(cell, readings)| Seen::of(cell, &readings)).collect()
     }
 }
 
@@ -143,13 +147,4 @@ fn cut<'r>(readings: impl Iterator<Item = &'r mut Reading>, sign: f64) {
     for reading in &mut readings {
         reading.value = sign * (sign * reading.value).max(least);
     }
-}
-
-/// What the visits of a cell say together.
-fn together(cell: usize, readings: &[Reading]) -> Seen {
-    let visits = readings.len() as f64;
-    let value = readings.iter().map(|reading| reading.value).sum::<f64>() / visits;
-    let known = readings.iter().map(|reading| reading.variance).sum::<f64>() / visits.powi(2);
-    let squares = readings.iter().map(|reading| (reading.value - value).powi(2)).sum();
-    Seen { cell, value, known, visits, squares }
 }

@@ -2,10 +2,10 @@
 //!
 //! Its hyperparameters are those of the highest posterior density (`fit`).
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 
-use super::fit::{self, Priors};
-use super::kernel::{JITTER, Kernel, Seen, Theta};
+use super::fit::{Fit, Priors};
+use super::kernel::{JITTER, Seen};
 use super::space::Space;
 
 /// What is believed of a figure of a cell.
@@ -18,14 +18,8 @@ pub(super) struct Belief {
 /// A process that knows what was seen.
 pub(super) struct Process<'a> {
     space: &'a Space,
-    theta: Theta,
-    seen: Vec<Seen>,
-    kernel: Kernel,
+    fit: Fit,
     lower: DMatrix<f64>,
-    weights: DVector<f64>,
-    mean: f64,
-    shift: f64,
-    scale: f64,
 }
 
 /// Cells whose beliefs are computed together: their rows stay in the cache.
@@ -34,33 +28,19 @@ const BLOCK: usize = 512;
 impl<'a> Process<'a> {
     /// The process that fits best what was seen; `None` where nothing was.
     pub(super) fn fit(space: &'a Space, seen: &[Seen], priors: &Priors) -> Option<Self> {
-        let count = seen.len() as f64;
-        let shift = seen.iter().map(|seen| seen.value).sum::<f64>() / count;
-        let squares: f64 = seen.iter().map(|seen| (seen.value - shift).powi(2)).sum();
-        let spread = (squares / (count - 1.0).max(1.0)).sqrt();
-        let scale = if spread > 0.0 { spread } else { 1.0 };
-        let standard = |seen: &Seen| Seen {
-            value: (seen.value - shift) / scale,
-            known: seen.known / scale.powi(2),
-            squares: seen.squares / scale.powi(2),
-            ..*seen
-        };
-        let seen: Vec<Seen> = seen.iter().map(standard).collect();
-        let (theta, solved) = fit::best(space, &seen, priors)?;
-        let kernel = Kernel::new(space, &theta);
-        let (mean, weights) = (solved.mean, solved.weights);
-        let lower = solved.factor.unpack();
-        Some(Self { space, theta, seen, kernel, lower, weights, mean, shift, scale })
+        let fit = Fit::best(space, seen, priors)?;
+        let lower = fit.solved.factor.l();
+        Some(Self { space, fit, lower })
     }
 
     /// The variance of a visit around its cell, besides what it says itself.
     pub(super) fn noise(&self) -> f64 {
-        self.theta.noise.exp() * self.scale.powi(2)
+        self.fit.theta.noise.exp() * self.fit.scale.powi(2)
     }
 
     /// The deviation of what was seen.
     pub(super) const fn spread(&self) -> f64 {
-        self.scale
+        self.fit.scale
     }
 
     /// What is believed of each of these cells.
@@ -71,22 +51,23 @@ impl<'a> Process<'a> {
     fn block(&self, cells: &[usize]) -> Vec<Belief> {
         let places: Vec<Vec<usize>> =
             cells.iter().map(|cell| self.space.places(*cell).collect()).collect();
-        let own = self.theta.own.exp();
-        let prior = self.kernel.variance() + own;
-        let mut beliefs = vec![Belief { mean: self.mean, variance: prior }; cells.len()];
+        let Fit { theta, kernel, solved, seen, shift, scale } = &self.fit;
+        let own = theta.own.exp();
+        let prior = kernel.variance() + own;
+        let mut beliefs = vec![Belief { mean: solved.mean, variance: prior }; cells.len()];
         // The rows of the kernel, each solved by those before it.
-        let mut rows: Vec<Vec<f64>> = Vec::with_capacity(self.seen.len());
-        for (at, seen) in self.seen.iter().enumerate() {
+        let mut rows: Vec<Vec<f64>> = Vec::with_capacity(seen.len());
+        for (at, seen) in seen.iter().enumerate() {
             let mut row = vec![0.0; cells.len()];
             let place: Vec<usize> = self.space.places(seen.cell).collect();
-            self.kernel.row(&place, &places, &mut row);
+            kernel.row(&place, &places, &mut row);
             for (value, cell) in row.iter_mut().zip(cells) {
                 if *cell == seen.cell {
                     *value += own;
                 }
             }
             for (belief, value) in beliefs.iter_mut().zip(&row) {
-                belief.mean += self.weights[at] * value;
+                belief.mean += solved.weights[at] * value;
             }
             for (before, earlier) in rows.iter().enumerate() {
                 let share = self.lower[(at, before)];
@@ -94,16 +75,16 @@ impl<'a> Process<'a> {
                     *value -= share * earlier;
                 }
             }
-            let scale = 1.0 / self.lower[(at, at)];
+            let share = 1.0 / self.lower[(at, at)];
             for (value, belief) in row.iter_mut().zip(&mut beliefs) {
-                *value *= scale;
+                *value *= share;
                 belief.variance -= *value * *value;
             }
             rows.push(row);
         }
         let unit = |belief: Belief| Belief {
-            mean: belief.mean * self.scale + self.shift,
-            variance: belief.variance.max(JITTER) * self.scale.powi(2),
+            mean: belief.mean * scale + shift,
+            variance: belief.variance.max(JITTER) * scale.powi(2),
         };
         beliefs.into_iter().map(unit).collect()
     }

@@ -88,6 +88,20 @@ impl Space {
         self.groups[cell]
     }
 
+    /// The level of an axis in a cell.
+    pub(super) fn level(&self, cell: usize, axis: usize) -> u16 {
+        self.cells[cell][axis]
+    }
+
+    /// Where the level of a cell lies on an axis, from 0 to 1; of words by their order.
+    pub(super) fn at(&self, cell: usize, axis: usize) -> f64 {
+        match (&self.axes[axis], self.cells[cell][axis]) {
+            (_, UNSET) => 0.0,
+            (Axis::Ordered(at), level) => at[usize::from(level)],
+            (Axis::Choice(levels), level) => f64::from(level) / (*levels as f64 - 1.0).max(1.0),
+        }
+    }
+
     /// The places of a cell in the tables of its axes.
     pub(super) fn places(&self, cell: usize) -> impl Iterator<Item = usize> + '_ {
         self.axes.iter().zip(&self.cells[cell]).map(|(axis, level)| axis.place(*level))
@@ -103,13 +117,7 @@ impl Space {
 
     /// How far a cell is from the first level of each axis: of numbers the least, of words that of the first cell.
     pub(super) fn effort(&self, cell: usize) -> f64 {
-        let places = self.axes.iter().zip(&self.cells[cell]);
-        let effort = |(axis, level): (&Axis, &u16)| match axis {
-            _ if *level == UNSET => 0.0,
-            Axis::Ordered(at) => at[usize::from(*level)],
-            Axis::Choice(levels) => f64::from(*level) / (*levels as f64 - 1.0).max(1.0),
-        };
-        places.map(effort).sum()
+        (0..self.axes.len()).map(|axis| self.at(cell, axis)).sum()
     }
 
     /// The squared distance of two cells, all axes alike.

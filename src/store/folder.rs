@@ -196,6 +196,12 @@ impl Results {
         }
     }
 
+    /// How and when a run ended, by its marker.
+    pub fn ended(&self, run: &str) -> Result<Option<Ended>, StoreError> {
+        let done = read_done(&self.run_folder(run))?;
+        Ok(done.map(|done| Ended { status: done.status, at: done.ended }))
+    }
+
     /// Removes a file of the folder, if it is there.
     pub fn remove(&self, name: &str) -> Result<(), StoreError> {
         let file = self.path.join(name);

@@ -145,6 +145,11 @@ fn what_is_recommended_stands_in_every_report() {
         let text = flat(&report(format)).replace("\\_", "_");
         assert!(text.contains(&format!("recommended: {cell}: command.time")), "{format}: {text}");
     }
+    let page = lab.text("report.html");
+    for says in ["How the search went", "Around what is recommended", "memory.peak along wide"] {
+        assert!(page.contains(says), "{says}");
+    }
+    assert_eq!(report("html").trim_end(), page.trim_end(), "the same again");
     // A folder in which something else was run since then recommends nothing that it does not know to be so.
     fs::remove_dir_all(lab.path("results/t/runs").join(cell)).unwrap();
     let less = flat(&lab.call(&["report", "results/t"]).stdout);

@@ -1,6 +1,7 @@
 //! `report.html`: what a results folder says of its grid, collected for the page that shows it. Everything comes from the
 //! folder, so that `perftune report` makes the same bytes again. How the page looks is left to `report`.
 
+mod course;
 mod series;
 
 use std::collections::{BTreeMap, HashSet};
@@ -37,6 +38,8 @@ pub fn page(
     Parts { summary, front, effects, found }: Parts<'_>,
 ) -> Result<Vec<u8>, Fault> {
     let head = manifest.map_or_else(Head::default, |head| self::head(head, records));
+    let course = front.filter(|_| found.is_some());
+    let course = course.map(|front| course::course(results, records, front)).transpose()?.flatten();
     let page = Page {
         head: &head,
         records,
@@ -45,6 +48,7 @@ pub fn page(
         front,
         effects,
         found,
+        course: course.as_ref(),
         series: &series(results, records),
     };
     Ok(document(&page)?)

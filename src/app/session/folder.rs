@@ -326,7 +326,7 @@ impl ActiveFolder<'_> {
         let recommended: Vec<String> =
             found.recommended.into_iter().map(|choice| choice.cell).collect();
         let mut cells = self.front()?.into_iter().flat_map(|front| front.cells);
-        let first = cells.rfind(|cell| recommended.first() == Some(&cell.cell));
+        let first = cells.find(|cell| recommended.first() == Some(&cell.cell));
         let whole = records.iter().filter(|run| run.status != RunStatus::Cancelled);
         let is_limited = self.request.runs.iter().any(|run| !run.stop.constraints.is_empty());
         let keeps = |run: &&RunRecord| {

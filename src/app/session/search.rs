@@ -12,11 +12,11 @@ use crate::event::{
     AxisDef, AxisList, AxisValue, Feasibility, JobSpec, RunRecord, RunStatus, StopReason,
 };
 use crate::metric::{MetricDef, MetricId, Source};
-use crate::report::found::{Choice, Found, Nearest};
+use crate::report::found::{Choice, Found, Nearest, Slice, SlicePoint};
 use crate::report::headline::Place;
 use crate::schedule::{CONFIDENCE, CellState, Policy, Repeats, Rounds, Visit};
 use crate::search::{
-    Aims, Axis, Bound, Figure, Reading, Scale, Search, SearchPolicy, Space, Told, UNSET,
+    self, Aims, Axis, Bound, Figure, Reading, Scale, Search, SearchPolicy, Space, Told, UNSET,
 };
 use crate::stats::distribution::normal;
 use crate::units::Unit;
@@ -88,6 +88,8 @@ struct AllTold {
 struct Searcher {
     policy: SearchPolicy,
     space: Space,
+    /// The keys of its axes.
+    keys: Vec<String>,
     aims: Aims,
     /// The metric of each figure of the aims.
     metrics: Vec<MetricId>,
@@ -114,11 +116,11 @@ impl Searcher {
         let shared = aims.figures.iter().filter(|figure| figure.bound.is_some()).count();
         let has_own = cells.iter().filter(|run| run.stop.constraints.len() > shared);
         let own_limits = has_own.map(|run| run.cell.clone()).collect();
-        let (space, places) = (space(cells), places.collect());
+        let ((space, keys), places) = (space(cells), places.collect());
         let named = cells.iter().map(|run| (run.cell.clone(), Arc::clone(&run.job))).collect();
         let file = plan.file.as_ref().map(|file| file.display().to_string());
         let cells = named;
-        Self { policy, space, aims, metrics, own_limits, cells, places, earlier, file }
+        Self { policy, space, keys, aims, metrics, own_limits, cells, places, earlier, file }
     }
 
     /// What these runs say, and before them the earlier ones: but for those of which there is now a run of the same seed, which
@@ -163,7 +165,35 @@ impl Searcher {
             nearest,
             is_hopeless: search.is_hopeless(),
             grid: self.file.clone(),
+            slices: recommended.first().map(|cell| self.slices(&search, *cell)).unwrap_or_default(),
         }
+    }
+
+    /// What the model says along the axes through a cell.
+    fn slices(&self, search: &Search<'_>, cell: usize) -> Vec<Slice> {
+        let list = AxisList::of(self.cells.iter().map(|(_, job)| &**job));
+        let slice = |slice: search::Slice| {
+            let key = &self.keys[slice.axis];
+            let point = |point: &search::SlicePoint| {
+                let (name, job) = &self.cells[point.cell];
+                let level = list.defs().find(|def| def.key == **key).map(|def| def.of(job));
+                SlicePoint {
+                    cell: name.clone(),
+                    level: level.map(|level| level.to_string()).unwrap_or_default(),
+                    at: point.at,
+                    middle: point.middle,
+                    low: point.low,
+                    high: point.high,
+                }
+            };
+            Slice {
+                axis: key.clone(),
+                ordered: matches!(self.space.axes()[slice.axis], Axis::Ordered(_)),
+                metric: self.metrics[slice.figure].into(),
+                points: slice.points.iter().map(point).collect(),
+            }
+        };
+        search.slices(cell).into_iter().map(slice).collect()
     }
 
     /// `batch_size=32` for each axis on which the cells differ: what `--only` takes.
@@ -257,17 +287,18 @@ fn aims(plan: &Plan, cells: &[&PlannedRun]) -> (Vec<MetricId>, Aims) {
     (metrics, Aims { figures })
 }
 
-/// The cells by the axes on which they differ; those of one data set are compared with each other.
-fn space(cells: &[&PlannedRun]) -> Space {
+/// The cells by the axes on which they differ, and the keys of these; those of one data set are compared with each other.
+fn space(cells: &[&PlannedRun]) -> (Space, Vec<String>) {
     let list = AxisList::of(cells.iter().map(|run| &*run.job));
     let mut axes = Vec::new();
-    let mut columns = Vec::new();
+    let (mut columns, mut keys) = (Vec::new(), Vec::new());
     for def in list.defs() {
         let values: Vec<AxisValue> = cells.iter().map(|run| def.of(&run.job)).collect();
         let (scale, levels) = levels_of(&values);
         let differs = levels.iter().any(|level| *level != levels[0]);
         if differs {
             axes.push(scale);
+            keys.push(def.key.to_string());
             columns.push(levels);
         }
     }
@@ -278,7 +309,7 @@ fn space(cells: &[&PlannedRun]) -> Space {
         let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
         groups.push(*names.entry(&run.job.dataset).or_insert(next));
     }
-    Space::new(axes, (0..cells.len()).map(row).collect(), groups)
+    (Space::new(axes, (0..cells.len()).map(row).collect(), groups), keys)
 }
 
 /// An axis of these values, and the level of each: in order where all are numbers.

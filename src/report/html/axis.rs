@@ -74,6 +74,27 @@ impl Axis {
         Some(Self { low, high, decades, ticks, unit: scale.name })
     }
 
+    /// Of levels between 0 and 1, of which as many are written as have room in so many pixels; `wide`: what a level takes of it.
+    pub(super) fn of_levels(
+        levels: &[(f64, String)],
+        room: i32,
+        wide: impl Fn(&str) -> i32,
+    ) -> Self {
+        let mut ticks: Vec<(f64, String)> = Vec::new();
+        let mut free_from = f64::NEG_INFINITY;
+        let mut sorted = levels.to_vec();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (at, level) in sorted {
+            let half = f64::from(wide(&level)) / 2.0;
+            let middle = at * f64::from(room);
+            if middle - half >= free_from {
+                free_from = middle + half;
+                ticks.push((at, level));
+            }
+        }
+        Self { low: -0.06, high: 1.06, decades: false, ticks, unit: "" }
+    }
+
     /// Whether a value lies on the axis.
     pub(super) fn holds(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)

@@ -5,6 +5,7 @@
 
 mod axis;
 mod cells;
+mod course;
 mod figures;
 mod knobs;
 mod labels;
@@ -16,11 +17,14 @@ mod plot;
 mod points;
 mod runs;
 mod scatter;
+mod search;
+mod slices;
 mod stops;
 mod timeline;
 mod trace;
 mod worth;
 
+pub use self::course::{Course, CourseOf, CoursePoint};
 pub use self::page::{Head, Limit, MOST_SERIES, Page, SeriesOfRuns};
 pub use self::timeline::{RunSeries, StageSpan};
 pub use self::trace::Trace;
@@ -91,7 +95,9 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
         if let Some(effects) = page.effects {
             knobs::effects(main, effects);
         }
-        done = trade_offs(main, page, &marks);
+        done = search::course(main, page)
+            .and_then(|()| search::slices(main, page))
+            .and_then(|()| trade_offs(main, page, &marks));
         stops::table(main, page.records);
         if done.is_ok() {
             done = runs::timelines(main, page);

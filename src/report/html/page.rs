@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::course::Course;
 use super::timeline::RunSeries;
 use crate::event::RunRecord;
 use crate::metric::MetricName;
@@ -84,6 +85,8 @@ pub struct Page<'a> {
     pub effects: Option<&'a EffectsReport>,
     /// What a search recommends, where there was one.
     pub found: Option<&'a Found>,
+    /// How that search went, where it is known.
+    pub course: Option<&'a Course>,
     /// Their time series.
     pub series: &'a SeriesOfRuns,
 }

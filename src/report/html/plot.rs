@@ -157,6 +157,16 @@ pub(super) fn shade(area: &Area<'_>, frame: Frame, colour: RGBColor, share: f64)
     area.draw(&Rectangle::new([frame.0, frame.1], style))
 }
 
+/// A pale polygon.
+pub(super) fn band(area: &Area<'_>, corners: Vec<Pixel>, colour: RGBColor, share: f64) -> Drawn {
+    area.draw(&Polygon::new(corners, colour.mix(share).filled()))
+}
+
+/// A small dot, paler the less its share is.
+pub(super) fn dot(area: &Area<'_>, at: Pixel, radius: i32, ink: Ink, share: f64) -> Drawn {
+    area.draw(&Circle::new(at, radius, ink.light.mix(share).filled()))
+}
+
 /// The mark of a run: filled, or hollow where its figure is not final.
 pub(super) fn mark(area: &Area<'_>, (x, y): Pixel, shape: usize, ink: Ink, filled: bool) -> Drawn {
     let corners = SHAPES[shape % SHAPES.len()];

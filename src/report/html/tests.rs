@@ -82,6 +82,7 @@ fn page(records: &[RunRecord], limits: &[Limit], series: &SeriesOfRuns) -> Strin
         front: None,
         effects: None,
         found: None,
+        course: None,
         series,
     };
     String::from_utf8(document(&page).unwrap()).unwrap()
@@ -199,6 +200,7 @@ fn what_users_write_stays_text() {
         front: None,
         effects: None,
         found: None,
+        course: None,
         series: &series,
     };
     let page = String::from_utf8(document(&page).unwrap()).unwrap();
@@ -259,6 +261,7 @@ fn with_front(records: &[RunRecord], summary: &[SummaryRow], front: &FrontReport
         front: Some(front),
         effects: None,
         found: None,
+        course: None,
         series: &SeriesOfRuns::LeftOut("none".to_owned()),
     };
     String::from_utf8(document(&page).unwrap()).unwrap()
@@ -410,6 +413,7 @@ fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
         front: None,
         effects: None,
         found: None,
+        course: None,
         series: &SeriesOfRuns::LeftOut("none".to_owned()),
     };
     let page = String::from_utf8(document(&page).unwrap()).unwrap();

@@ -8,7 +8,7 @@
 //! effects, and a level is known by its place alone.
 //!
 //! # Sources
-//! Friedman 2001 (8.2, the mean over the other settings of what a model says); Rasmussen and Williams 2006 (2.7, of a mean that is not
+//! Kass and Steffey 1989 (what hyperparameters that are not known add to a variance); Friedman 2001 (8.2, the mean over the other settings of what a model says); Rasmussen and Williams 2006 (2.7, of a mean that is not
 //! known); `stats::contrast` for matched cells.
 
 mod found;

@@ -5,8 +5,8 @@ use nalgebra::DVector;
 use super::found::{Effect, EffectBasis, Interaction, MainEffect, Seeing};
 use super::steps::{Step, pairs};
 use crate::search::aims::Reading;
-use crate::search::fit::{self, PRIORS, Prior, Priors};
-use crate::search::kernel::{JITTER, Kernel, Seen, Solved, Theta};
+use crate::search::fit::{Alternative, Fit, PRIORS, Prior, Priors};
+use crate::search::kernel::{JITTER, Seen};
 use crate::search::space::Space;
 use crate::stats::Interval;
 use crate::stats::distribution::student_t;
@@ -32,14 +32,12 @@ struct Term {
 /// A process over the visited cells, of one figure.
 struct Model<'a> {
     space: &'a Space,
-    seen: Vec<Seen>,
+    fit: Fit,
     places: Vec<Vec<usize>>,
-    theta: Theta,
-    kernel: Kernel,
-    solved: Solved,
     /// The solution for ones: of the mean of all, which is not known.
     ones: DVector<f64>,
-    scale: f64,
+    /// The same with other hyperparameters.
+    others: Vec<Alternative>,
 }
 
 /// So many of these, evenly.
@@ -52,57 +50,62 @@ fn thinned<T: Clone>(all: &[T], most: usize) -> Vec<T> {
 
 impl<'a> Model<'a> {
     fn new(space: &'a Space, seeing: &Seeing) -> Option<Self> {
-        let seen = thinned(&seen(space, seeing), MOST_SEEN);
-        let count = seen.len() as f64;
-        let mean = seen.iter().map(|seen| seen.value).sum::<f64>() / count;
-        let squares: f64 = seen.iter().map(|seen| (seen.value - mean).powi(2)).sum();
-        let spread = (squares / (count - 1.0).max(1.0)).sqrt();
-        let scale = if spread > 0.0 { spread } else { 1.0 };
-        let standard = |seen: &Seen| Seen {
-            value: (seen.value - mean) / scale,
-            known: seen.known / scale.powi(2),
-            squares: seen.squares / scale.powi(2),
-            ..*seen
-        };
-        let seen: Vec<Seen> = seen.iter().map(standard).collect();
-        let (theta, solved) = fit::best(space, &seen, &CAUTIOUS)?;
-        let ones = solved.factor.solve(&DVector::from_element(seen.len(), 1.0));
-        let kernel = Kernel::new(space, &theta);
-        let places = seen.iter().map(|seen| space.places(seen.cell).collect()).collect();
-        Some(Self { space, seen, places, theta, kernel, solved, ones, scale })
+        let fit = Fit::best(space, &thinned(&seen(space, seeing), MOST_SEEN), &CAUTIOUS)?;
+        let ones = fit.solved.factor.solve(&DVector::from_element(fit.seen.len(), 1.0));
+        let places = fit.seen.iter().map(|seen| space.places(seen.cell).collect()).collect();
+        let others = fit.alternatives(space, &CAUTIOUS);
+        Some(Self { space, fit, places, ones, others })
     }
 
     /// The covariance of two cells.
-    fn covariance(&self, a: &[usize], b: &[usize]) -> f64 {
-        let (sum, product) = self.kernel.between(a, b);
-        sum + product + if a == b { self.theta.own.exp() } else { 0.0 }
+    fn covariance(fit: &Fit, a: &[usize], b: &[usize]) -> f64 {
+        let (sum, product) = fit.kernel.between(a, b);
+        sum + product + if a == b { fit.theta.own.exp() } else { 0.0 }
+    }
+
+    /// The covariance of a contrast with each cell that was seen.
+    fn with(&self, fit: &Fit, terms: &[Term]) -> DVector<f64> {
+        let of = |term: &Term, places: &[usize]| {
+            term.weight * Self::covariance(fit, &term.places, places)
+        };
+        let with = |places: &Vec<usize>| terms.iter().map(|term| of(term, places)).sum();
+        DVector::from_iterator(fit.seen.len(), self.places.iter().map(with))
+    }
+
+    /// The variance of a contrast since the hyperparameters are not known.
+    fn open(&self, terms: &[Term], best: f64) -> f64 {
+        let off = |of: &Alternative| {
+            let mean = of.fit.solved.weights.dot(&self.with(&of.fit, terms));
+            of.weight * (mean - best).powi(2)
+        };
+        self.others.iter().map(off).sum()
     }
 
     /// The deviations within which a contrast is with this confidence: Student's, with a degree of freedom for each visit beyond what is fitted.
     fn critical(&self, each: f64) -> f64 {
-        let visits: f64 = self.seen.iter().map(|seen| seen.visits).sum();
-        let fitted = FITTED + self.theta.lengths.len() as f64;
+        let visits: f64 = self.fit.seen.iter().map(|seen| seen.visits).sum();
+        let fitted = FITTED + self.fit.theta.lengths.len() as f64;
         student_t(each, (visits - fitted).max(1.0))
     }
 
     /// What is believed of a contrast, whose weights add up to 0; `each`: the confidence of its interval.
     fn contrast(&self, terms: &[Term], each: f64) -> Effect {
-        let with = |places: &Vec<usize>| {
-            terms.iter().map(|term| term.weight * self.covariance(&term.places, places)).sum()
-        };
-        let with = DVector::from_iterator(self.seen.len(), self.places.iter().map(with));
-        let solved = self.solved.factor.solve(&with);
+        let with = self.with(&self.fit, terms);
+        let solved = self.fit.solved.factor.solve(&with);
         let mut prior = 0.0;
         for (at, a) in terms.iter().enumerate() {
             let others = terms[..at].iter();
-            let twice: f64 = others.map(|b| b.weight * self.covariance(&a.places, &b.places)).sum();
-            prior += a.weight * (2.0 * twice + a.weight * self.covariance(&a.places, &a.places));
+            let twice: f64 =
+                others.map(|b| b.weight * Self::covariance(&self.fit, &a.places, &b.places)).sum();
+            prior += a.weight
+                * (2.0 * twice + a.weight * Self::covariance(&self.fit, &a.places, &a.places));
         }
         // The mean of all is off 0 by about 1 (`kernel::solve`).
         let of_mean = self.ones.dot(&with).powi(2) / (1.0 + self.ones.sum());
         let variance = (prior - with.dot(&solved) + of_mean).max(JITTER);
-        let mean = self.solved.weights.dot(&with) * self.scale;
-        let half = self.critical(each) * variance.sqrt() * self.scale;
+        let mean = self.fit.solved.weights.dot(&with);
+        let half = self.critical(each) * (variance + self.open(terms, mean)).sqrt();
+        let (mean, half) = (mean * self.fit.scale, half * self.fit.scale);
         let interval = Some(Interval::around(mean, half));
         Effect { mean, interval, basis: EffectBasis::Model }
     }
@@ -142,15 +145,7 @@ fn seen(space: &Space, seeing: &Seeing) -> Vec<Seen> {
         cells[sight.cell].extend(seeing.reading(sight));
     }
     let cells = cells.iter().enumerate().filter(|(_, readings)| !readings.is_empty());
-    cells
-        .map(|(cell, readings)| {
-            let visits = readings.len() as f64;
-            let value = readings.iter().map(|reading| reading.value).sum::<f64>() / visits;
-            let known = readings.iter().map(|reading| reading.variance).sum::<f64>();
-            let squares = readings.iter().map(|reading| (reading.value - value).powi(2)).sum();
-            Seen { cell, value, known: known / visits.powi(2), visits, squares }
-        })
-        .collect()
+    cells.map(|(cell, readings)| Seen::of(cell, readings)).collect()
 }
 
 /// A model of each figure.
