@@ -27,7 +27,7 @@ pub const OPTIONS: &[SbatchOption] = &[
     option("gpus", "GPUs of a task, such as 1 or \"a100:2\""),
     option("gres", "generic resources of a task, such as \"gpu:1\""),
     option("constraint", "features that the node must have"),
-    option("nodelist", "nodes that may be used"),
+    option("nodelist", "the node that a task runs on; of several it gets all"),
     option("exclude", "nodes that may not be used"),
     option("reservation", "the reservation"),
     option("licenses", "licences that a task holds"),

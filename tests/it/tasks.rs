@@ -578,3 +578,92 @@ poll = "100ms"
         assert_eq!(failed, code == 3, "{shown:#?}");
     }
 }
+
+#[test]
+fn a_grid_of_several_files_is_kept_as_it_was() {
+    let fake = Fake::new(shards::lab());
+    // What a file names is relative to it.
+    fs::create_dir(fake.lab.path("below")).unwrap();
+    for file in ["grid.toml", "table.csv"] {
+        fs::rename(fake.lab.path(file), fake.lab.path("below").join(file)).unwrap();
+    }
+    let layer = "extends = \"below/grid.toml\"\nname = \"t\"\n[profile.small]\nrepeat = 1\n";
+    fs::write(fake.lab.path("layer.toml"), layer).unwrap();
+    let args = [
+        "run",
+        "layer.toml",
+        "--engine",
+        "slurm",
+        "--profile",
+        "small",
+        "--only",
+        "a=2",
+        "--seed",
+        "7",
+    ];
+    let shown = fake.call(&args).exits(0);
+    assert!(shown.stdout.starts_with("submitted 3 of 3 tasks"), "{shown:#?}");
+    for file in ["layer.toml", "below/grid.toml"] {
+        fs::remove_file(fake.lab.path(file)).unwrap();
+    }
+    fake.all(1);
+    let report = fake.call(&["report", "results/t"]).exits(0);
+    assert!(report.stderr.is_empty() && report.stdout.contains("3 ok"), "{report:#?}");
+    let manifest = json(&fake.lab, "results/t/manifest.json");
+    assert_eq!(
+        (&manifest["seed"], &manifest["grid"]["cells"].as_array().unwrap().len()),
+        (&7.into(), &9)
+    );
+
+    // The standard input cannot be read a second time.
+    let mut command =
+        fake.with(fake.lab.perftune(&["run", "-", "--engine", "slurm", "--out", "results/u"]));
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let text = "repeat = 1\n[models.old]\nrecorded = \"below/table.csv\"\n[grid]\nmodel = \"old\"\na = 1\nb = [\"x\", \"y\"]\n";
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    let shown = Shown::of(child.wait_with_output().unwrap()).exits(0);
+    assert!(shown.stdout.starts_with("submitted 2 of 2 tasks"), "{shown:#?}");
+    let nonce = json(&fake.lab, "results/u/submissions/0001/units.json")["nonce"].clone();
+    let folder = fake.lab.path("results/u");
+    let mut task = fake.with(fake.lab.perftune(&[
+        "__engine-task",
+        folder.to_str().unwrap(),
+        "1",
+        nonce.as_str().unwrap(),
+    ]));
+    let task =
+        task.env("SLURM_ARRAY_JOB_ID", "1").env("SLURM_ARRAY_TASK_ID", "1").output().unwrap();
+    Shown::of(task).exits(0);
+}
+
+#[test]
+fn accounts_say_more_where_a_cluster_keeps_them() {
+    let fake = Fake::new(shards::lab());
+    fake.submit(&[]).exits(0);
+    // Of an array that has just ended they have a row of the array as a whole.
+    for (says, state) in [
+        ("4711|FAILED", "9 lost"),
+        (
+            "4711_0|COMPLETED\n4711_1|OUT_OF_MEMORY\n4711_2|CANCELLED by 0\n4711_2.batch|CANCELLED",
+            "2 failed, 1 cancelled, 6 lost",
+        ),
+    ] {
+        fake.client("sacct", &format!("printf '{says}\\n'"));
+        let status = fake.call(&["status", "results/t"]).exits(0);
+        assert!(status.stdout.starts_with(&format!("t: 9 tasks: {state}\n")), "{status:#?}");
+    }
+    let status = fake.call(&["status", "results/t", "--format", "csv"]).exits(0);
+    assert!(status.stdout.contains("Slurm says OUT_OF_MEMORY, and there is no log"), "{status:#?}");
+}
+
+#[test]
+fn results_of_this_machine_are_no_tasks() {
+    let fake = Fake::new(shards::lab());
+    fake.lab.run(&["-q"]).exits(0);
+    let shown = fake.submit(&["--resume"]).exits(2);
+    assert!(shown.stderr.contains("were made on this machine, and not by tasks"), "{shown:#?}");
+    let shown = fake.submit(&[]).exits(2);
+    assert!(shown.stderr.contains("27 finished"), "{shown:#?}");
+    fake.submit(&["--fresh"]).exits(0);
+    assert!(!fake.lab.file("manifest.json").exists());
+}

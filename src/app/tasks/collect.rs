@@ -3,20 +3,35 @@
 //! Invariant: of a unit that is not done, what is whole is taken and nothing else that a task may still write to.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::kept::KeptPlan;
-use crate::app::Fault;
 use crate::app::merge::{self, Merged, Source, Whole};
-use crate::store::Spread;
+use crate::app::{Fault, pause};
+use crate::store::{Spread, StoreError};
 
 /// Whether the runs of this folder are made by tasks of a cluster.
 pub fn is_spread(folder: &Path) -> bool {
     Spread::is_at(folder)
 }
 
+/// How often it is tried while somebody else writes to the folder, and how long between: who collects takes seconds.
+const TRIES: u32 = 50;
+const BETWEEN: Duration = Duration::from_millis(200);
+
+fn open(folder: &Path) -> Result<Spread, StoreError> {
+    for _ in 1..TRIES {
+        match Spread::open(folder) {
+            Err(StoreError::Locked { .. }) => pause(BETWEEN),
+            opened => return opened,
+        }
+    }
+    Spread::open(folder)
+}
+
 /// Puts together what there is; nothing where there is nothing yet.
 pub fn collect(folder: &Path) -> Result<Option<Merged>, Fault> {
-    let spread = Spread::open(folder)?;
+    let spread = open(folder)?;
     let kept: KeptPlan = spread.plan()?;
     let published = spread.published()?;
     let mut found = Vec::new();

@@ -111,6 +111,11 @@ pub fn submit(request: &SubmitRequest<'_>) -> Result<Submitted, Fault> {
     if existing == Existing::Replace && Spread::is_at(&folder) {
         gone(&folder)?;
     }
+    if existing == Existing::Resume && folder.join("manifest.json").exists() {
+        let what =
+            format!("the runs of {} were made on this machine, and not by tasks", folder.display());
+        return Err(Fault::new(what).hint("go on without --engine slurm, or choose another --out"));
+    }
     let existing = if existing == Existing::Replace { existing } else { Existing::Refuse };
     let spread = Spread::begin(&folder, existing)?;
     let kept = KeptPlan::new(plan, grid)?;

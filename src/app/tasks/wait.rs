@@ -14,7 +14,7 @@ use crate::config::plan::Plan;
 use crate::engine::Slurm;
 use crate::engine::state::UnitState;
 use crate::event::{RunEvent, RunEventKind};
-use crate::store::{Recordings, Spread};
+use crate::store::{Recordings, Spread, StoreError};
 
 /// So many looks in a row must find a task lost before it is: a file system may say a minute late what is there, and a controller
 /// that was started anew may have forgotten a job that goes on.
@@ -77,9 +77,12 @@ fn is_unsure(state: &UnitState) -> bool {
 
 /// Submits units once more; whether the cluster took any.
 fn submit(plan: &Plan, folder: &Path, kept: &KeptPlan, units: &[String]) -> Result<bool, Fault> {
-    let spread = Spread::open(folder)?;
+    // Where somebody else writes now, or the cluster does not answer, it is tried again at the next look.
+    let spread = match Spread::open(folder) {
+        Err(StoreError::Locked { .. }) => return Ok(false),
+        spread => spread?,
+    };
     let slurm = Slurm::new(plan.engine.patience_s);
-    // Where it does not answer now, it is asked at the next look.
     let Ok(largest) = slurm.largest_array() else { return Ok(false) };
     let arrays = Arrays { spread: &spread, kept, policy: &plan.engine, slurm: &slurm, largest };
     Ok(!arrays.submit(units).jobs.is_empty())

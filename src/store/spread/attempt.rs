@@ -128,9 +128,12 @@ impl Spread {
             Some(Attempt { folder, head, end: ended.map(|ended| ended.end) })
         };
         let mut found: Vec<Attempt> = names(&folder)?.iter().filter_map(read).collect();
-        found.sort_by(|a, b| {
-            (a.head.submission, &a.head.began).cmp(&(b.head.submission, &b.head.began))
-        });
+        // A restart is counted by Slurm; the clocks of nodes may differ.
+        let order = |attempt: &Attempt| {
+            let AttemptHead { submission, restart, began, .. } = &attempt.head;
+            (*submission, *restart, began.clone())
+        };
+        found.sort_by_cached_key(order);
         Ok(found)
     }
 
