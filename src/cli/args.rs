@@ -8,6 +8,7 @@ mod engine;
 mod exec;
 mod help;
 mod merge;
+mod replay;
 mod shard;
 
 use std::path::PathBuf;
@@ -15,14 +16,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use self::help::{
-    CHECK_EXAMPLES, CHECK_HELP, EXAMPLES, REPLAY_EXAMPLES, REPLAY_HELP, RUN_EXAMPLES, SHADOW_HELP,
-};
+use self::help::{CHECK_EXAMPLES, CHECK_HELP, EXAMPLES, RUN_EXAMPLES, SHADOW_HELP};
 use super::delivery::Target;
 use super::exit::EXIT_CODES;
 use super::options::{
-    CheckFormat, DoctorFormat, Format, ListFormat, Listed, OnInconclusive, ProgressMode,
-    ReportFormat, Verbosity, assignment,
+    CheckFormat, DoctorFormat, ListFormat, Listed, OnInconclusive, ProgressMode, ReportFormat,
+    Verbosity, assignment,
 };
 use crate::app::grid::{GridFile, MOST_CELLS};
 use crate::app::tasks::EngineName;
@@ -35,6 +34,7 @@ pub use self::baseline::{BaselineArgs, BaselineCommand};
 pub use self::engine::{CancelArgs, StatusArgs};
 pub use self::exec::ExecArgs;
 pub use self::merge::MergeArgs;
+pub use self::replay::ReplayArgs;
 pub use self::shard::ShardChoice;
 
 /// What does it cost to train and to serve each model x data set x setting?
@@ -331,34 +331,6 @@ pub struct CheckArgs {
     /// How much slower it is made for --self-test
     #[arg(long, value_name = "PERCENT", requires = "self_test", default_value = "20%")]
     pub slowdown: Share,
-}
-
-/// `perftune replay`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = REPLAY_EXAMPLES, after_long_help = REPLAY_HELP.as_str())]
-pub struct ReplayArgs {
-    /// A results folder, or a CSV file of series (gzip allowed)
-    #[arg(value_name = "SOURCE", required = true, value_hint = ValueHint::AnyPath)]
-    pub sources: Vec<PathBuf>,
-    /// A stopping rule with its parameters; may be given several times
-    /// [default: perftune; of a results folder the rule that it ran under]
-    #[arg(long, value_name = "NAME[:K=V,...]")]
-    pub rule: Vec<String>,
-    /// Only these metrics; commas separate several
-    #[arg(long, value_name = "METRIC,...", value_delimiter = ',')]
-    pub metrics: Vec<String>,
-    /// The precision, for rules that have it and were not given it, such as 2%
-    #[arg(long, value_name = "PERCENT")]
-    pub within: Option<String>,
-    /// The confidence, likewise, such as 95%
-    #[arg(long, value_name = "PERCENT")]
-    pub confidence: Option<String>,
-    /// The length of what figures are to speak of, likewise, such as 1h
-    #[arg(long, value_name = "DURATION")]
-    pub horizon: Option<String>,
-    /// What to print on the standard output
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
 }
 
 /// `perftune doctor`.
