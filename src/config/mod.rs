@@ -271,8 +271,8 @@ fn planned(
     settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s).or(of_search);
     let (machine, world) = (&request.machine, told.world(&settings, request));
     let named = recorded::named(root);
-    let is_named = |name: &str| !world.foreign && named.contains(&name);
-    let scripts = scripts::read(root, &context, request.catalogue, is_named, problems);
+    let found = scripts::Found { catalogue: request.catalogue, named: &named };
+    let scripts = scripts::read(root, &context, &found, world.foreign, problems);
     let mut resolver = Resolver::new(&settings, request.full, machine, context);
     let Some(mut axes) = Axes::read(root, &world, problems) else {
         return Err(problems.take_error());

@@ -102,12 +102,18 @@ pub(super) fn find<'a>(models: &'a [ScriptModel], name: &str) -> Option<&'a Scri
     models.iter().find(|model| model.name == name)
 }
 
-/// All of `[models]` that are files; what is in those that the grid names (`is_named`) is looked up.
+/// Where files are looked into, and which models of them the grid names.
+pub(super) struct Found<'a> {
+    pub(super) catalogue: &'a dyn DatasetCatalogue,
+    pub(super) named: &'a [&'a str],
+}
+
+/// All of `[models]` that are files; what is in those that the grid names is looked up. `foreign`: the worker is not perftune's own.
 pub(super) fn read(
     root: &Table,
     context: &Context<'_>,
-    catalogue: &dyn DatasetCatalogue,
-    is_named: impl Fn(&str) -> bool,
+    found: &Found<'_>,
+    foreign: bool,
     problems: &mut Problems,
 ) -> Vec<ScriptModel> {
     let mut models = Vec::new();
@@ -126,8 +132,19 @@ pub(super) fn read(
         }
         let mut asked = Asked::default();
         put_table(KEYS, &mut asked, table, context, problems);
-        if is_named(&entry.key) {
-            let model = asked.model(&entry.key, catalogue);
+        if !found.named.contains(&&*entry.key) {
+            continue;
+        }
+        if foreign {
+            let message = format!(
+                "the model {} is a file, which only perftune's own worker loads",
+                entry.key
+            );
+            let hint =
+                "leave [worker] program and command out, or name a model that the worker knows";
+            problems.error_with(entry.key_place, message, hint);
+        } else {
+            let model = asked.model(&entry.key, found.catalogue);
             models.extend(model.and_then(|model| problems.ok(model)));
         }
     }
