@@ -73,15 +73,15 @@ fn table(standing: &Standing) -> Result<String, Fault> {
     Ok(text)
 }
 
-fn rows(standing: &Standing, undone: bool) -> Vec<TaskRow> {
-    let wanted = standing.units.iter().filter(|unit| !undone || unit.state != UnitState::Done);
+fn rows(standing: &Standing, for_people: bool) -> Vec<TaskRow> {
+    let wanted = standing.units.iter().filter(|unit| !for_people || unit.state != UnitState::Done);
     let row = |unit: &tasks::Unit| TaskRow {
-        cells: first_of(&unit.cells, if undone { 3 } else { usize::MAX }),
+        cells: first_of(&unit.cells, if for_people { 3 } else { usize::MAX }),
         state: word(&unit.state),
         why: why(&unit.state, unit.log.is_some()),
         attempts: unit.attempts,
         log: unit.log.as_ref().map(|log| log.display().to_string()).unwrap_or_default(),
-        unit: unit.id.clone(),
+        unit: if for_people { String::new() } else { unit.id.clone() },
     };
     wanted.map(row).collect()
 }

@@ -19,7 +19,8 @@ pub struct TaskRow {
     pub attempts: usize,
     /// What it has said.
     pub log: String,
-    /// A hash of its cells: the name of its results below `parts`.
+    /// A hash of its cells: the name of its results below `parts`. Nothing for people.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub unit: String,
 }
 

@@ -13,7 +13,7 @@ use crate::app::{Expected, Fault, Interrupts, Observer, pause};
 use crate::config::plan::Plan;
 use crate::engine::Slurm;
 use crate::engine::state::UnitState;
-use crate::event::{RunEvent, RunEventKind};
+use crate::event::{RunEvent, RunEventKind, RunRecord};
 use crate::store::{Recordings, Spread, StoreError};
 
 /// So many looks in a row must find a task lost before it is: a file system may say a minute late what is there, and a controller
@@ -43,7 +43,7 @@ pub fn wait(plan: &Plan, folder: &Path, observer: &mut dyn Observer) -> Result<W
     let mut lost = 0;
     loop {
         let standing = look(&spread, &kept)?;
-        told.tell(plan, &spread, &standing, observer)?;
+        told.tell(plan, &spread, &standing, observer);
         let again = standing.open(|unit| is_due(unit, plan.engine.retries));
         if !again.is_empty() && submit(plan, folder, &kept, &again)? {
             lost = 0;
@@ -102,6 +102,14 @@ fn rest(wait: Duration, interrupts: &Interrupts) -> bool {
     false
 }
 
+/// The runs of a unit that is done.
+fn records(part: &Path) -> Result<Vec<RunRecord>, StoreError> {
+    let recordings = Recordings::open(part)?;
+    let runs = recordings.head().runs.iter();
+    let records: Result<Vec<_>, _> = runs.map(|run| recordings.record(run)).collect();
+    Ok(records?.into_iter().flatten().collect())
+}
+
 /// What the observer was told.
 #[derive(Default)]
 struct Told {
@@ -118,7 +126,7 @@ impl Told {
         spread: &Spread,
         standing: &Standing,
         observer: &mut dyn Observer,
-    ) -> Result<(), Fault> {
+    ) {
         if self.trouble != standing.trouble {
             if let Some(trouble) = &standing.trouble {
                 observer
@@ -133,20 +141,20 @@ impl Told {
                         self.start(cell, plan, observer);
                     }
                 }
-                UnitState::Done if self.done.insert(unit.id.clone()) => {
-                    let recordings = Recordings::open(&spread.part(&unit.id))?;
-                    for run in &recordings.head().runs {
-                        self.start(run, plan, observer);
-                        if let Some(record) = recordings.record(run)? {
-                            let kind = RunEventKind::Ended(Box::new(record));
-                            observer.event(&RunEvent { run: run.clone(), index: self.index, kind });
-                        }
+                UnitState::Done if !self.done.contains(&unit.id) => {
+                    // What a file system does not show yet is told at the next look, and what cannot be read at the end.
+                    let Ok(records) = records(&spread.part(&unit.id)) else { continue };
+                    self.done.insert(unit.id.clone());
+                    for record in records {
+                        let run = record.run.clone();
+                        self.start(&run, plan, observer);
+                        let kind = RunEventKind::Ended(Box::new(record));
+                        observer.event(&RunEvent { run, index: self.index, kind });
                     }
                 }
                 _ => {}
             }
         }
-        Ok(())
     }
 
     fn start(&mut self, run: &str, plan: &Plan, observer: &mut dyn Observer) {
