@@ -159,7 +159,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "What to run")]
     pub dry_run: bool,
 
-    /// Who runs the cells [default: what [engine] of the grid says, else local]
+    /// Who runs the cells [default: what the grid says, else local]
     #[arg(
         long,
         value_enum,
