@@ -171,3 +171,101 @@ fn sealed(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
         json::sealed(value).map_err(|error| StoreError::io("cannot write a file")(error.into()))?;
     atomic::write(path, &bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const PLAN: &str = r#"{"format":{"major":4,"minor":0},"name":"t"}"#;
+
+    fn spread(path: &Path) -> Spread {
+        let spread = Spread::begin(path, Existing::Refuse).unwrap();
+        spread.write_plan(&serde_json::from_str::<Value>(PLAN).unwrap()).unwrap();
+        spread
+    }
+
+    fn attempt(spread: &Spread, restart: u32, began: &str) -> Attempt {
+        let mut head = AttemptHead::new(1, 7, 0, restart);
+        (head.node, head.began, head.id) =
+            ("n 1/x".to_owned(), began.to_owned(), format!("{restart:08x}"));
+        let attempt = spread.begin_attempt("u", &head).unwrap();
+        fs_err::create_dir(attempt.results()).unwrap();
+        fs_err::write(attempt.results().join("report.csv"), restart.to_string()).unwrap();
+        attempt
+    }
+
+    #[test]
+    fn the_first_attempt_is_published_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let spread = spread(&dir.path().join("t"));
+        // The clock of the second node is behind.
+        let (first, second) = (
+            attempt(&spread, 0, "2026-11-30T20:00:09Z"),
+            attempt(&spread, 1, "2026-11-30T20:00:01Z"),
+        );
+        assert!(spread.published().unwrap().is_empty() && spread.author("u").is_none());
+        assert!(spread.publish("u", &second).unwrap());
+        assert!(!spread.publish("u", &first).unwrap());
+        // The answer was lost, and the call is made once more: there is nothing to rename any more.
+        fs_err::create_dir(second.results()).unwrap();
+        assert!(spread.publish("u", &second).unwrap());
+        assert_eq!(spread.author("u"), Some(second.head.clone()));
+        assert_eq!(fs_err::read_to_string(spread.part("u").join("report.csv")).unwrap(), "1");
+        assert!(spread.published().unwrap().contains("u") && first.results().exists());
+        first.ended(&AttemptEnd::Beaten, "").unwrap();
+        let found = spread.attempts("u").unwrap();
+        let ends: Vec<_> =
+            found.iter().map(|attempt| (attempt.head.restart, attempt.end.clone())).collect();
+        assert_eq!(ends, [(0, Some(AttemptEnd::Beaten)), (1, None)]);
+    }
+
+    #[test]
+    fn submissions_are_numbered_and_know_their_jobs() {
+        let dir = tempfile::tempdir().unwrap();
+        let spread = spread(&dir.path().join("t"));
+        for number in 1..=3 {
+            assert_eq!(spread.next_number().unwrap(), number);
+            let submission = Submission::new(number, "abc", "n".to_owned(), vec!["u".to_owned()]);
+            spread.begin_submission(&submission, "#!/bin/sh\n").unwrap();
+            assert!(spread.begin_submission(&submission, "").is_err(), "it is there already");
+        }
+        spread.submitted(1, 12).unwrap();
+        spread.cancel_submission(2).unwrap();
+        spread.forget_submission(3).unwrap();
+        // One that was killed before its units were written is none, and its number is not given again.
+        fs_err::create_dir(spread.submission_folder(4)).unwrap();
+        let found = spread.submissions().unwrap();
+        let found: Vec<_> =
+            found.iter().map(|one| (&*one.job_name, one.job, one.cancelled)).collect();
+        assert_eq!(found, [("pt-abc-0001", Some(12), false), ("pt-abc-0002", None, true)]);
+        assert_eq!(spread.next_number().unwrap(), 5);
+    }
+
+    #[test]
+    fn a_folder_is_begun_once_and_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        let first = spread(&path);
+        let error = Spread::open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+        drop(first);
+        for existing in [Existing::Refuse, Existing::Resume] {
+            for error in [
+                Spread::begin(&path, existing).unwrap_err(),
+                Results::open(&path, existing).unwrap_err(),
+            ] {
+                assert!(matches!(error, StoreError::Submitted { .. }), "{error}");
+            }
+        }
+        fs_err::write(path.join("notes.txt"), "mine").unwrap();
+        drop(Spread::begin(&path, Existing::Replace).unwrap());
+        assert!(!Spread::is_at(&path) && path.join("notes.txt").exists());
+        let new = dir.path().join("u");
+        Spread::begin(&new, Existing::Refuse).unwrap().abandon().unwrap();
+        assert!(!new.exists());
+        let error = Spread::at(&new).unwrap_err().to_string();
+        assert!(error.contains("no grid was submitted there"), "{error}");
+        assert_eq!(spread(&new).plan::<Value>().unwrap()["name"], json!("t"));
+    }
+}
