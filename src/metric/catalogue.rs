@@ -668,7 +668,7 @@ catalogue![
         scope: Scope::Stages,
         source: Source::CpuPerSample,
         better: Some(Better::Lower),
-        about: "CPU time of the process tree over the phase, warm-up and validation included / samples trained on or served in it",
+        about: "CPU time of the process tree over the phase (its mean use while the sampler looked, x the length), warm-up and validation included / samples trained on or served in it",
         ..METRIC
     },
     MemoryRssMean = MetricDef {

@@ -6,23 +6,24 @@ use super::markup::{Markup, grid, section};
 use super::stops::verdict;
 use crate::event::RunRecord;
 use crate::report::ending::{verdicts, word};
-use crate::report::front::{Mark, Marks};
+use crate::report::front::{FrontReport, Mark};
 use crate::report::layout::{Caveat, Cell, Column};
 use crate::report::settings::{dataset, settings};
 use crate::report::summary::{SummaryRow, any_between, cells_of};
-use crate::report::table::{Headline, accuracy, epochs, figures, headlines, time};
+use crate::report::table::{Headline, accuracy, aims, epochs, figures, headlines, time};
 use crate::report::{interval, words};
 
 /// Writes the table; `linked`: whether a run has a place on the page that its name can lead to.
 pub(super) fn table(
     page: &mut Markup,
     records: &[RunRecord],
-    marks: &Marks<'_>,
+    front: Option<&FrontReport>,
     linked: &dyn Fn(&str) -> bool,
 ) {
     if records.is_empty() {
         return;
     }
+    let marks = front.map(FrontReport::marks).unwrap_or_default();
     let name = |(place, record): (usize, &RunRecord)| Cell {
         link: if linked(&record.run) { format!("#run-{}", place + 1) } else { String::new() },
         title: record.run.clone(),
@@ -49,7 +50,7 @@ pub(super) fn table(
     }
     let tested = accuracy(records);
     columns.extend(tested.map(|column| Column { head: "test accuracy".to_owned(), ..column }));
-    columns.extend(figures(records, &[]));
+    columns.extend(figures(records, &aims(front)));
     columns.push(Column::words("stop", records, |record| Cell {
         title: words::stop(&record.stop.detail),
         ..word(record).into()
@@ -68,14 +69,19 @@ pub(super) fn table(
 }
 
 /// Writes the figures of each cell over its repeats, where there are enough of them.
-pub(super) fn summary(page: &mut Markup, records: &[RunRecord], summary: &[SummaryRow]) {
+pub(super) fn summary(
+    page: &mut Markup,
+    records: &[RunRecord],
+    summary: &[SummaryRow],
+    front: Option<&FrontReport>,
+) {
     if !any_between(summary) {
         return;
     }
     let cells = cells_of(records);
     let mut columns = vec![Column::words("cell", &cells, |first| first.cell.clone())];
     columns.extend(
-        headlines(records, &[])
+        headlines(records, &aims(front))
             .iter()
             .map(|headline| headline.column(&cells, |first| between(headline, first, summary))),
     );

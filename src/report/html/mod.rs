@@ -87,8 +87,8 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
     body.feed();
     let mut done = Ok(());
     body.element("main", &[], |main| {
-        cells::table(main, page.records, &marks, &shown);
-        cells::summary(main, page.records, page.summary);
+        cells::table(main, page.records, page.front, &shown);
+        cells::summary(main, page.records, page.summary, page.front);
         if let Some(front) = page.front {
             worth::front(main, front, page.records);
         }

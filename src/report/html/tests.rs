@@ -274,6 +274,24 @@ fn part<'a>(page: &'a str, heading: &str) -> &'a str {
 }
 
 #[test]
+fn what_cells_are_compared_by_has_a_column() {
+    let records = compared();
+    let mut front = front();
+    let has = |front: &FrontReport| {
+        let page = with_front(&records, &[], front);
+        part(&page, "Runs and what they cost").contains("cpu.time: ")
+    };
+    assert!(!has(&front));
+    front.objectives[0].metric = "cpu.time".into();
+    assert!(has(&front));
+    let closing = crate::report::closing::Closing { front: Some(&front), ..Default::default() };
+    for width in [60, 80] {
+        let table = crate::report::table::summary(&records, &closing, width);
+        assert!(table.contains("6.06"), "{width}\n{table}");
+    }
+}
+
+#[test]
 fn the_front_is_marked_in_the_table_and_in_the_plots() {
     let page = with_front(&compared(), &[], &front());
     skeleton(&page);
