@@ -7,7 +7,7 @@ use super::Fault;
 use crate::config::rule::parse_rule;
 use crate::control::rule::RuleSpec;
 
-pub use crate::control::rule::RULES;
+pub use crate::control::rule::{RULES, RuleDef};
 
 /// The rules of `--rule`, each once; ours where none is named.
 pub fn parse_rules(texts: &[String]) -> Result<Vec<RuleSpec>, Fault> {

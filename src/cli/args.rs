@@ -9,6 +9,7 @@ mod exec;
 mod help;
 mod merge;
 mod replay;
+mod run;
 mod shard;
 
 use std::path::PathBuf;
@@ -16,18 +17,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use self::help::{CHECK_EXAMPLES, CHECK_HELP, EXAMPLES, RUN_EXAMPLES, SHADOW_HELP};
+use self::help::{CHECK_EXAMPLES, CHECK_HELP, EXAMPLES, HELP, REPORT_EXAMPLES};
 use super::delivery::Target;
-use super::exit::EXIT_CODES;
 use super::options::{
-    CheckFormat, DoctorFormat, ListFormat, Listed, OnInconclusive, ProgressMode, ReportFormat,
-    Verbosity, assignment,
+    CheckFormat, DoctorFormat, ListFormat, Listed, OnInconclusive, ReportFormat, Verbosity,
 };
-use crate::app::grid::{GridFile, MOST_CELLS};
-use crate::app::tasks::EngineName;
-use crate::schedule::Repeats;
 use crate::store::Existing;
-use crate::units::{Share, Span};
+use crate::units::Share;
 
 pub use self::against::AgainstArgs;
 pub use self::baseline::{BaselineArgs, BaselineCommand};
@@ -35,6 +31,7 @@ pub use self::engine::{CancelArgs, StatusArgs};
 pub use self::exec::ExecArgs;
 pub use self::merge::MergeArgs;
 pub use self::replay::ReplayArgs;
+pub use self::run::RunArgs;
 pub use self::shard::ShardChoice;
 
 /// What does it cost to train and to serve each model x data set x setting?
@@ -43,7 +40,7 @@ pub use self::shard::ShardChoice;
 /// as soon as its chosen metrics are known, and writes CSV reports.
 #[derive(Debug, Parser)]
 #[command(name = "perftune", version, max_term_width = 80, arg_required_else_help = true,
-    after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}\n\nData goes to the standard output, talk to the standard error. NO_COLOR is respected."))]
+    after_help = EXAMPLES, after_long_help = HELP.as_str())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -81,163 +78,6 @@ pub enum Command {
     Completions(CompletionsArgs),
 }
 
-/// `perftune run`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{}\n\n{EXIT_CODES}", *SHADOW_HELP))]
-#[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
-pub struct RunArgs {
-    /// The grid file (TOML); `-` reads it from the standard input
-    #[arg(value_name = "GRID", value_hint = ValueHint::FilePath)]
-    pub grid: PathBuf,
-
-    /// Set any key of the grid; VALUE is TOML, bare words are strings
-    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, help_heading = "What to run")]
-    pub set: Vec<String>,
-
-    /// Put the settings of [profile.NAME] over the rest of the grid
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "PERFTUNE_PROFILE",
-        hide_env_values = true,
-        help_heading = "What to run"
-    )]
-    pub profile: Option<String>,
-
-    /// Run only the cells with this value of an axis; commas separate several
-    #[arg(long, value_name = "AXIS=VALUE", value_parser = assignment, help_heading = "What to run")]
-    pub only: Vec<String>,
-
-    /// The most cells that the grid may have
-    #[arg(long, value_name = "N", default_value_t = MOST_CELLS, help_heading = "What to run")]
-    pub max_cells: u64,
-
-    /// Run each cell N times, with seeds that count up; auto: until its figures are
-    /// known between runs
-    #[arg(long, value_name = "N", help_heading = "What to run")]
-    pub repeat: Option<Repeats>,
-
-    /// End the whole grid in time, such as 10min; --resume runs the rest
-    #[arg(long, value_name = "TIME", help_heading = "What to run")]
-    pub budget: Option<Span>,
-
-    /// The base seed, instead of the grid's
-    #[arg(long, value_name = "N", help_heading = "What to run")]
-    pub seed: Option<u64>,
-
-    /// Let every run use its whole budget: no early stop
-    #[arg(long, help_heading = "What to run")]
-    pub full: bool,
-
-    /// With --full: say also where a rule would have stopped each run, and what
-    /// that would have saved and cost; writes shadow.csv
-    #[arg(long, help_heading = "What to run")]
-    pub shadow: bool,
-
-    /// A stopping rule for --shadow; may be given several times
-    /// [default: the run's own]
-    #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow", help_heading = "What to run")]
-    pub rule: Vec<String>,
-
-    /// Exit with 1 when no cell keeps its constraints for certain
-    #[arg(long, help_heading = "What to run")]
-    pub strict: bool,
-
-    /// Run only the I-th of N parts of the grid, such as 2/4; auto: the one that the
-    /// scheduler says. `perftune merge` puts the parts together
-    #[arg(long, value_name = "I/N", help_heading = "What to run")]
-    pub shard: Option<ShardChoice>,
-
-    /// Tell a search what these results folders know of its cells, before its
-    /// first run
-    #[arg(long, value_name = "DIR", num_args = 1.., value_hint = ValueHint::DirPath,
-        conflicts_with = "against", help_heading = "What to run")]
-    pub warm_start: Vec<PathBuf>,
-
-    /// Print the runs with their resolved settings, or of --engine slurm the job
-    /// script, and run nothing
-    #[arg(long, help_heading = "What to run")]
-    pub dry_run: bool,
-
-    /// Who runs the cells [default: what the grid says, else local]
-    #[arg(
-        long,
-        value_enum,
-        value_name = "WHO",
-        conflicts_with = "against",
-        help_heading = "Where to run"
-    )]
-    pub engine: Option<EngineName>,
-
-    /// With --engine slurm: wait for the tasks, and print the reports
-    #[arg(long, help_heading = "Where to run")]
-    pub wait: bool,
-
-    /// With a baseline beside it.
-    #[command(flatten)]
-    pub compare: AgainstArgs,
-
-    /// The results folder [default: results/NAME, of a part results/NAME-I-of-N]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, env = "PERFTUNE_OUT", hide_env_values = true, help_heading = "Results")]
-    pub out: Option<PathBuf>,
-
-    /// Keep the finished runs of the results folder; run what is missing or failed
-    #[arg(long, conflicts_with = "fresh", help_heading = "Results")]
-    pub resume: bool,
-
-    /// Delete the runs of the results folder first
-    #[arg(long, help_heading = "Results")]
-    pub fresh: bool,
-
-    /// What to print on the standard output
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table, env = "PERFTUNE_FORMAT", hide_env_values = true, help_heading = "Results")]
-    pub format: ReportFormat,
-
-    /// In the table, a row for each run instead of each cell
-    #[arg(long, help_heading = "Results")]
-    pub per_run: bool,
-
-    /// How to show progress on the standard error
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = ProgressMode::Auto, help_heading = "Talk")]
-    pub progress: ProgressMode,
-
-    /// Say nothing but errors
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Talk")]
-    pub quiet: bool,
-
-    /// Say also what the workers say and what the controller decides
-    #[arg(short, long, help_heading = "Talk")]
-    pub verbose: bool,
-}
-
-impl RunArgs {
-    /// The grid, and what is changed of it.
-    pub fn grid(&self) -> GridFile<'_> {
-        GridFile {
-            path: &self.grid,
-            set: &self.set,
-            profile: self.profile.as_deref(),
-            only: &self.only,
-            seed: self.seed,
-            repeat: self.repeat,
-            budget: self.budget,
-            full: self.full,
-            max_cells: self.max_cells,
-            keeps_names: true,
-        }
-    }
-
-    /// What becomes of what is in the results folder.
-    pub const fn existing(&self) -> Existing {
-        existing(self.resume, self.fresh)
-    }
-
-    /// How much is said.
-    pub const fn verbosity(&self) -> Verbosity {
-        verbosity(self.quiet, self.verbose)
-    }
-}
-
 /// What `--resume` and `--fresh` make of what is in the results folder.
 const fn existing(resume: bool, fresh: bool) -> Existing {
     match (resume, fresh) {
@@ -258,7 +98,7 @@ const fn verbosity(quiet: bool, verbose: bool) -> Verbosity {
 
 /// `perftune report`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = SHADOW_HELP.as_str())]
+#[command(after_help = REPORT_EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub struct ReportArgs {
     /// The results folder, such as results/three-by-three; of several folders the
@@ -267,23 +107,23 @@ pub struct ReportArgs {
     pub dirs: Vec<PathBuf>,
     /// Say where a rule would have stopped each run that was recorded with
     /// --full, and what that would have saved and cost; writes shadow.csv
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub shadow: bool,
-    /// A stopping rule for --shadow; may be given several times
+    /// A stopping rule for --shadow; repeatable
     /// [default: the run's own]
-    #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow")]
+    #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow", hide_short_help = true)]
     pub rule: Vec<String>,
     /// Compare the cells by the table `[objectives]` of this file instead of the
     /// one that the grid was run with; it may hold nothing else. Prints only: the
     /// files of the folder stay as they are
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub objectives: Option<PathBuf>,
     /// Say what each knob buys: the effect of each axis on the objectives, on what
     /// is limited and on what was chosen, instead of the runs
     #[arg(long, conflicts_with_all = ["shadow", "per_run"])]
     pub effects: bool,
     /// In the table, a row for each run instead of each cell
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub per_run: bool,
     /// Print them again whenever a run has ended, until no run is to come
     #[arg(long)]
@@ -311,30 +151,37 @@ pub struct CheckArgs {
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
-    /// Write it in another format to a file as well; may be given several times
+    /// Write it in another format to a file as well; repeatable
     #[arg(long, value_name = "FORMAT=FILE")]
     pub write: Vec<Target>,
     /// What becomes of rows that are suspect or inconclusive
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnInconclusive::Pass)]
     pub on_inconclusive: OnInconclusive,
     /// Compare even what was measured in different or unknown environments
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub any_machine: bool,
     /// Of a folder of baselines: compare with the epoch that was promoted last
     /// instead of the latest eight sessions
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub pinned: bool,
     /// Compare nothing of yours: prove that the gate can fire. Plays two builds, one
     /// slower, and exits with 0 only if that one and no other is found
     #[arg(long, conflicts_with_all = ["baseline", "candidate", "format", "write", "on_inconclusive", "any_machine", "pinned"])]
     pub self_test: bool,
     /// How much slower it is made for --self-test
-    #[arg(long, value_name = "PERCENT", requires = "self_test", default_value = "20%")]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        requires = "self_test",
+        default_value = "20%",
+        hide_short_help = true
+    )]
     pub slowdown: Share,
 }
 
 /// `perftune doctor`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  perftune doctor\n  perftune doctor --quick --format json")]
 pub struct DoctorArgs {
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
@@ -347,6 +194,9 @@ pub struct DoctorArgs {
 
 /// `perftune list`.
 #[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  perftune list metrics\n  perftune list keys --format schema > grid.schema.json"
+)]
 pub struct ListArgs {
     /// What to list
     #[arg(value_enum)]
@@ -358,7 +208,9 @@ pub struct ListArgs {
 
 /// `perftune helper`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  perftune helper python > perftune.py")]
+#[command(
+    after_help = "Examples:\n  perftune helper python > perftune.py\n  perftune exec -- python train.py"
+)]
 pub struct HelperArgs {
     /// The language
     #[arg(value_enum)]
@@ -375,7 +227,7 @@ pub enum Language {
 /// `perftune completions`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Example:\n  perftune completions bash > ~/.local/share/bash-completion/completions/perftune"
+    after_help = "Examples:\n  perftune completions bash > ~/.local/share/bash-completion/completions/perftune\n  perftune completions fish > ~/.config/fish/completions/perftune.fish"
 )]
 pub struct CompletionsArgs {
     /// The shell

@@ -50,37 +50,78 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// For the help pages.
-pub const EXIT_CODES: &str = "Exit codes:
-  0    done
-  1    --strict: no cell keeps its constraints for certain
-  2    wrong arguments, grid or data, or results that cannot be written
-  3    at least one run failed
-  5    --engine slurm: not all tasks were taken or, with --wait, cells are missing
-  130  interrupted; what was finished is kept
-Comparisons with a baseline have codes of their own: see `perftune check --help`.";
+/// What a code says of a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Meaning {
+    /// The exit code.
+    pub code: u8,
+    /// When it is given.
+    pub when: &'static str,
+}
 
-/// For the help page of `merge`.
-pub const MERGE_EXIT_CODES: &str = "Exit codes; where several are true, the one that stands first:
-  2    wrong arguments, parts that do not belong together or overlap, or
-       results that cannot be written: nothing is written
-  5    not covered: cells or runs of the grid are in no part; the reports of
-       what is there are written
-  3    at least one run failed
-  0    done";
+const fn code(code: u8, when: &'static str) -> Meaning {
+    Meaning { code, when }
+}
 
-/// For the help page of comparisons: where several are true, the one that stands first.
-pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one that stands first:
-  2    wrong arguments, or data that cannot be read or compared, or a report
-       that cannot be written
-  4    not comparable: the two sides were measured in different or unknown
-       environments
-  5    not covered: rows are missing, failed or unreachable, none could be
-       judged, or a stored session is gone
-  1    regressed: at least one row is worse for certain, by its floor or more;
-       or --self-test found that the gate does not do what it should
-  6    in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive
-  0    no regression";
+/// Of a grid.
+pub const GRID_CODES: &[Meaning] = &[
+    code(0, "done"),
+    code(1, "--strict: no cell keeps its constraints for certain"),
+    code(2, "wrong arguments, grid or data, or results that cannot be written"),
+    code(3, "at least one run failed"),
+    code(5, "--engine slurm: not all tasks were taken or, with --wait, cells are missing"),
+    code(130, "interrupted; what was finished is kept"),
+];
+
+/// Of a command that is measured.
+pub const EXEC_CODES: &[Meaning] = &[
+    code(0, "the command came to its own end with 0, or was ended as asked"),
+    code(1, "--strict: it does not keep its constraints for certain"),
+    code(2, "wrong arguments, no such command, or results that cannot be written"),
+    code(3, "the command failed; its exit code is in the report"),
+    code(130, "interrupted"),
+];
+
+/// Of what reads results and prints.
+pub const READING_CODES: &[Meaning] = &[
+    code(0, "done"),
+    code(2, "wrong arguments, or data that cannot be read; what can be judged is printed"),
+];
+
+/// Of `merge`; where several are true, the one that stands first.
+pub const MERGE_CODES: &[Meaning] = &[
+    code(
+        2,
+        "wrong arguments, parts that do not belong together or overlap, or results that cannot be written: nothing is \
+         written",
+    ),
+    code(
+        5,
+        "not covered: cells or runs of the grid are in no part; the reports of what is there are written",
+    ),
+    code(3, "at least one run failed"),
+    code(0, "done"),
+];
+
+/// Of comparisons; where several are true, the one that stands first.
+pub const CHECK_CODES: &[Meaning] = &[
+    code(
+        2,
+        "wrong arguments, or data that cannot be read or compared, or a report that cannot be written",
+    ),
+    code(4, "not comparable: the two sides were measured in different or unknown environments"),
+    code(
+        5,
+        "not covered: rows are missing, failed or unreachable, none could be judged, or a stored session is gone",
+    ),
+    code(
+        1,
+        "regressed: at least one row is worse for certain, by its floor or more; or --self-test found that the gate \
+         does not do what it should",
+    ),
+    code(6, "in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive"),
+    code(0, "no regression"),
+];
 
 /// What a grid's runs make of the exit code. Time that is used up is no fault; an interruption outweighs a failure: the grid is not complete, and a
 /// script should rather resume it than look into it. A failure outweighs what `strict` asks for: the cell that failed

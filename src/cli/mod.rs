@@ -26,6 +26,7 @@ pub mod list;
 pub mod merge;
 pub mod options;
 pub mod output;
+pub mod parser;
 pub mod progress;
 pub mod replay;
 pub mod report;
@@ -40,10 +41,9 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
-use self::args::{Cli, Command};
+use self::args::Command;
 use self::exit::ExitStatus;
 use self::output::Screen;
 use crate::app::Fault;
@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().skip(1).collect();
     let done = match words.split_first() {
         Some((word, rest)) if word == TASK => hear().and_then(|()| task::run(rest, screen)),
-        _ => match Cli::try_parse() {
+        _ => match parser::parse(env::args_os().collect()) {
             Ok(cli) => hear().and_then(|()| dispatch(&cli.command, screen)),
             Err(error) => explain(&error),
         },

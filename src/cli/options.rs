@@ -51,6 +51,8 @@ pub enum Listed {
     Metrics,
     /// What a grid file may say, with values and defaults
     Keys,
+    /// The stopping rules of replay and --shadow, with their parameters
+    Rules,
 }
 
 /// How to show progress.

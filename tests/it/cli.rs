@@ -26,6 +26,34 @@ fn help_pages() {
     }
 }
 
+/// A screen has 55 lines: `-h` fits one, `--help` two, and both end with examples or exit codes.
+#[test]
+fn help_fits_screens() {
+    let help = |command: &str, detail| {
+        let args = command.split(' ').filter(|word| !word.is_empty()).chain([detail]);
+        let output = Perftune::new().args(args).output();
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{command}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let all = help("", "--help");
+    let listed = all.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let named = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let commands: Vec<&str> = named.filter(|name| !name.is_empty()).collect();
+    assert!(commands.len() > 12, "{commands:?}");
+    for command in [&commands[..], &["", "baseline add", "baseline promote"]].concat() {
+        for (detail, most) in [("-h", 55), ("--help", 110)] {
+            let text = help(command, detail);
+            assert!(text.lines().count() <= most, "{command} {detail}\n{text}");
+            assert!(text.contains("Usage: perftune"), "{command} {detail}");
+            assert!(text.contains("Example"), "{command} {detail}: no example");
+        }
+        let asked = Perftune::new().args(["help"].into_iter().chain(command.split(' '))).output();
+        if !command.is_empty() {
+            assert_eq!(String::from_utf8(asked.stdout).unwrap(), help(command, "--help"));
+        }
+    }
+}
+
 #[test]
 fn help_fits_80_columns_however_wide_the_terminal() {
     for args in [&["--help"][..], &["run", "--help"], &["run", "-h"]] {
@@ -41,6 +69,8 @@ fn lists() {
         ("list_models_json", &["list", "models", "--format", "json"]),
         ("list_metrics", &["list", "metrics"]),
         ("list_metrics_csv", &["list", "metrics", "--format", "csv"]),
+        ("list_rules", &["list", "rules"]),
+        ("list_rules_json", &["list", "rules", "--format", "json"]),
         ("list_keys", &["list", "keys"]),
         ("list_keys_csv", &["list", "keys", "--format", "csv"]),
         ("list_models_schema", &["list", "models", "--format", "schema"]),

@@ -16,8 +16,8 @@ const BLOCKS: u32 = 10;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Compare")]
 pub struct AgainstArgs {
-    /// Run a baseline too, in turns with the grid, and judge the grid against it:
-    /// another grid file, another worker program, or the folder of another build
+    /// Run a baseline too, in turns, and judge the grid against it: another grid,
+    /// another worker program, or the folder of another build
     #[arg(
         long,
         value_name = "GRID|WORKER|BUILD",
@@ -28,40 +28,39 @@ pub struct AgainstArgs {
 
     /// Blocks of each cell: in each, every side runs twice (ABBA or BAAB)
     #[arg(long, value_name = "N", requires = "against", default_value_t = BLOCKS,
-        value_parser = clap::value_parser!(u32).range(1..=1000))]
+        value_parser = clap::value_parser!(u32).range(1..=1000), hide_short_help = true)]
     pub blocks: u32,
 
     /// Make all blocks, even where every row passes after the first seven
-    #[arg(long, requires = "against")]
+    #[arg(long, requires = "against", hide_short_help = true)]
     pub all_blocks: bool,
 
-    /// The worker program of the baseline, instead of its grid's
-    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::FilePath, requires = "against")]
+    /// The worker of the baseline, instead of its grid's
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::FilePath, requires = "against", hide_short_help = true)]
     pub worker_a: Option<PathBuf>,
 
-    /// The worker program of the candidate, instead of its grid's
-    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::FilePath, requires = "against")]
+    /// The worker of the candidate, instead of its grid's
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::FilePath, requires = "against", hide_short_help = true)]
     pub worker_b: Option<PathBuf>,
 
     /// Like --set, for the baseline only
-    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, requires = "against")]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, requires = "against", hide_short_help = true)]
     pub set_a: Vec<String>,
 
     /// Like --set, for the candidate only
-    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, requires = "against")]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, requires = "against", hide_short_help = true)]
     pub set_b: Vec<String>,
 
     /// A file of rules for the gate, instead of those of the grid
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "against")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "against", hide_short_help = true)]
     pub gate: Option<PathBuf>,
 
-    /// Write the verdict in another format to a file as well; may be given several
-    /// times, such as junit=perf.xml
-    #[arg(long, value_name = "FORMAT=FILE", requires = "against")]
+    /// Write the verdict to a file as well, such as junit=perf.xml; repeatable
+    #[arg(long, value_name = "FORMAT=FILE", requires = "against", hide_short_help = true)]
     pub write: Vec<Target>,
 
     /// What becomes of rows that are suspect or inconclusive
     #[arg(long, value_enum, value_name = "WHAT", requires = "against",
-        default_value_t = OnInconclusive::Pass)]
+        default_value_t = OnInconclusive::Pass, hide_short_help = true)]
     pub on_inconclusive: OnInconclusive,
 }

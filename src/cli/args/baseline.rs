@@ -42,6 +42,7 @@ pub enum BaselineCommand {
 
 /// `perftune baseline add`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  perftune baseline add results/ci --commit 1f0c62aa")]
 pub struct AddArgs {
     /// A results folder, or an arm of `run --against`
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -56,6 +57,7 @@ pub struct AddArgs {
 
 /// `perftune baseline list`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  perftune baseline list --format json")]
 pub struct ListArgs {
     /// The folder of baselines
     #[arg(long, value_name = "DIR", default_value = "baseline", value_hint = ValueHint::DirPath)]
@@ -67,6 +69,9 @@ pub struct ListArgs {
 
 /// `perftune baseline promote`.
 #[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  perftune baseline promote 20261123T141542-1f0c62aa --reason \"release 1.4\""
+)]
 pub struct PromoteArgs {
     /// The session, or as much of the beginning of its name as only it has
     #[arg(value_name = "SESSION")]

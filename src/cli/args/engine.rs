@@ -24,6 +24,9 @@ impl ValueEnum for EngineName {
 
 /// `perftune status`.
 #[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  perftune status results/sweep\n  perftune status results/sweep --format json"
+)]
 pub struct StatusArgs {
     /// The results folder of a grid that was submitted with --engine slurm
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -35,6 +38,7 @@ pub struct StatusArgs {
 
 /// `perftune cancel`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  perftune cancel results/sweep")]
 pub struct CancelArgs {
     /// The results folder of a grid that was submitted with --engine slurm
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::help::{EXEC_EXAMPLES, EXEC_HELP};
 use super::{existing, verbosity};
 use crate::app::Fault;
 use crate::cli::options::{Format, ProgressMode, Verbosity, assignment, new_file};
@@ -15,32 +16,9 @@ use crate::schedule::Repeats;
 use crate::store::{Existing, atomic};
 use crate::units::Span;
 
-const EXAMPLES: &str = "Examples:
-  perftune exec -- make -j8
-  perftune exec --repeat auto -- make -j8
-  perftune exec --repeat 5 --format json -- ./server --check > figures.json
-  perftune exec -L batch=16,32,64 -L lr=0.1,0.01 -- python train.py --bs {batch} --lr {lr}
-  perftune exec -L env.OMP_NUM_THREADS=1,2 -- ./job
-  perftune exec -- ./old --- ./new
-  perftune exec --constraint 'memory.peak <= 1GiB' --strict -- python train.py
-  perftune exec --stop-on cpu,memory --timeout 10min -- python train.py
-  perftune exec --pass-stdout -- zcat data.gz > data";
-
-const EXIT_CODES: &str = "The command reads the standard input of perftune (nothing, where that is a terminal). What it \
-writes goes to the standard error, so that the standard output holds the figures alone; with --pass-stdout it is the other way \
-round. Several cells, as -L makes them, read nothing, and what they write goes to runs/RUN/stderr.log. It may report steps, epochs and figures of its own by writing lines to the path in $PERFTUNE_EVENTS, such as
-  {\"step\": {\"items\": 32, \"dur_s\": 0.012}}
-
-Exit codes:
-  0    the command came to its own end with 0, or was ended as asked
-  1    --strict: it does not keep its constraints for certain
-  2    wrong arguments, no such command, or results that cannot be written
-  3    the command failed; its exit code is in the report
-  130  interrupted";
-
 /// `perftune exec`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = EXEC_EXAMPLES, after_long_help = EXEC_HELP.as_str())]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub struct ExecArgs {
     /// The command and its arguments, after `--`; several commands, with `---`
@@ -51,100 +29,107 @@ pub struct ExecArgs {
     /// An axis: runs the command with each of its values in the place of {NAME};
     /// `\,` is a comma; env.NAME=... sets the environment; of several axes all
     /// combinations are run, in rounds
-    #[arg(short = 'L', long = "parameter-list", value_name = "NAME=VALUE,...", num_args = 1..=2)]
+    #[arg(short = 'L', long = "parameter-list", value_name = "NAME=VALUE,...", num_args = 1..=2, help_heading = "What to run")]
     pub axes: Vec<String>,
 
     /// Run this before the first run of each cell; as --prepare and --cleanup it is
     /// no part of what is measured, may hold {NAME} of an axis, and no shell reads it
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", hide_short_help = true, help_heading = "What to run")]
     pub setup: Option<String>,
 
     /// Run this before each run, such as 'sync' or 'rm -rf out'
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", help_heading = "What to run")]
     pub prepare: Option<String>,
 
     /// Run this after the last run of each cell, however that ended
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", hide_short_help = true, help_heading = "What to run")]
     pub cleanup: Option<String>,
 
-    /// What it is called; of several commands once for each
-    /// [default: the program and its first argument]
-    #[arg(long, value_name = "NAME")]
-    pub name: Vec<String>,
-
-    /// The results folder [default: results/NAME]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub out: Option<PathBuf>,
-
-    /// Keep the finished runs of the results folder; run what is missing or failed
-    #[arg(long, conflicts_with = "fresh")]
-    pub resume: bool,
-
-    /// Delete what is in the results folder first
-    #[arg(long)]
-    pub fresh: bool,
-
-    /// Run it N times; auto: until its time, or what --stop-on names, is known
-    /// between runs, 5 times at most [default: 1; with several cells: auto]
-    #[arg(long, value_name = "N")]
+    /// Run it N times; auto: until its time (or --stop-on) is known between runs,
+    /// 5 times at most [default: 1; with several cells: auto]
+    #[arg(long, value_name = "N", help_heading = "What to run")]
     pub repeat: Option<Repeats>,
 
     /// End all runs together in time, such as 10min; --resume runs the rest
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", hide_short_help = true, help_heading = "When it ends")]
     pub budget: Option<Span>,
 
     /// A figure in what it prints, such as 'f1=f1: ([0-9.]+)': the group holds the
-    /// number, the last match counts; may be given several times
-    #[arg(long, value_name = "NAME=REGEX")]
+    /// number, the last match counts; repeatable
+    #[arg(long, value_name = "NAME=REGEX", help_heading = "What is measured")]
     pub metric: Vec<String>,
 
     /// What it must keep, such as 'memory.peak <= 1GiB'; it is ended as soon as
-    /// that is broken for certain; may be given several times
-    #[arg(long, value_name = "METRIC <= LIMIT")]
+    /// that is broken for certain; repeatable
+    #[arg(long, value_name = "METRIC <= LIMIT", help_heading = "When it ends")]
     pub constraint: Vec<String>,
 
     /// End it as soon as these metrics or groups are known, such as cpu,memory
-    #[arg(long, value_name = "METRIC,...")]
+    #[arg(long, value_name = "METRIC,...", hide_short_help = true, help_heading = "When it ends")]
     pub stop_on: Option<String>,
 
     /// End it after this time, such as 10min
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", help_heading = "When it ends")]
     pub timeout: Option<String>,
 
     /// Set a key of a grid file, such as limits.memory=1GiB, stop.within=2% or
     /// objectives.minimize=command.time
-    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, hide_short_help = true, help_heading = "What to run")]
     pub set: Vec<String>,
 
     /// Exit with 1 when it does not keep its constraints for certain
-    #[arg(long)]
+    #[arg(long, help_heading = "When it ends")]
     pub strict: bool,
+
+    /// What it is called; of several commands once for each
+    /// [default: the program and its first argument]
+    #[arg(long, value_name = "NAME", help_heading = "Results")]
+    pub name: Vec<String>,
+
+    /// The results folder [default: results/NAME]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Results")]
+    pub out: Option<PathBuf>,
+
+    /// Run what is missing or failed in the results folder
+    #[arg(long, conflicts_with = "fresh", help_heading = "Results")]
+    pub resume: bool,
+
+    /// Delete what is in the results folder first
+    #[arg(long, help_heading = "Results")]
+    pub fresh: bool,
 
     /// Leave the standard output to the command; the figures go to the standard
     /// error
-    #[arg(long)]
+    #[arg(long, hide_short_help = true, help_heading = "Results")]
     pub pass_stdout: bool,
 
     /// How to print the figures
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Results")]
     pub format: Format,
 
     /// Write the times of the cells to a file as well, as hyperfine --export-json
     /// has them
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = new_file)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = new_file, hide_short_help = true, help_heading = "Results")]
     pub export_hyperfine: Option<PathBuf>,
 
     /// How to show progress on the standard error [default: auto with several
     /// cells; none where the command writes there]
-    #[arg(long, value_enum, value_name = "HOW", hide_default_value = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        hide_default_value = true,
+        hide_short_help = true,
+        help_heading = "Talk"
+    )]
     pub progress: Option<ProgressMode>,
 
     /// Say nothing but errors
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", hide_short_help = true, help_heading = "Talk")]
     pub quiet: bool,
 
     /// Say of every figure that is missing why
-    #[arg(short, long)]
+    #[arg(short, long, hide_short_help = true, help_heading = "Talk")]
     pub verbose: bool,
 }
 

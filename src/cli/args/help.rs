@@ -4,9 +4,11 @@
 
 use std::sync::LazyLock;
 
-use crate::app::rules::RULES;
-use crate::cli::exit::{CHECK_EXIT_CODES, EXIT_CODES, MERGE_EXIT_CODES};
+use crate::cli::exit::{CHECK_CODES, EXEC_CODES, GRID_CODES, MERGE_CODES, Meaning, READING_CODES};
 use crate::report::layout::wrap;
+
+/// Characters in a line of help.
+const WIDTH: usize = 80;
 
 pub(super) const EXAMPLES: &str = "Examples:
   perftune run configs/grid.toml
@@ -16,14 +18,16 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 pub(super) const RUN_EXAMPLES: &str = "Examples:
   perftune run configs/grid.toml
-  perftune run configs/grid.toml --dry-run
-  perftune run configs/grid.toml --only model=cnn,resnet --only dataset=digits
-  perftune run configs/grid.toml --set 'grid.batch_size=[32,128]' --repeat 3
-  perftune run configs/grid.toml --out results/today --resume
-  perftune run configs/grid.toml --full --shadow --rule perftune --rule oracle
-  perftune run - --format csv < grid.toml > report.csv
-  perftune run configs/latency-bound.toml --format markdown > report.md
-  perftune run configs/grid.toml --format html > report.html";
+  perftune run configs/grid.toml --only model=cnn --set train.epochs=3
+  perftune run configs/grid.toml --set 'grid.batch_size=[32,128]' --dry-run
+  perftune run configs/ci.toml --against ../main/target/release
+  perftune run - --format csv < grid.toml > report.csv";
+
+pub(super) const REPORT_EXAMPLES: &str = "Examples:
+  perftune report results/three-by-three
+  perftune report results/three-by-three --format html > page.html
+  perftune report results/monday results/friday
+  perftune report results/knobs --effects";
 
 pub(super) const REPLAY_EXAMPLES: &str = "Examples:
   perftune replay results/three-by-three
@@ -46,7 +50,7 @@ A series that cannot be judged is left out, named with file and line, and makes 
 not finite or below 0, times that do not rise, or one row only, which can be compared with nothing. The other series are \
 judged and printed. A constant series is known with zero width as soon as a rule allows.
 
-A rule that gives up has not stopped: it has used the whole series, as one that never stops, and counts in the summary with all of the cost, no error and no claim. What a rule with an interval \
+What each rule does and its parameters: `perftune list rules`. One that gives up has not stopped: it has used the whole series, as one that never stops, and counts in the summary with all of the cost, no error and no claim. What a rule with an interval \
 claims at its stop is `covered` where it holds the figure of the whole series.";
 
 pub(super) const MERGE_EXAMPLES: &str = "Examples:
@@ -63,7 +67,7 @@ one machine. Where there are several, each run says from which one it is, and fi
 
 pub(super) static MERGE_HELP: LazyLock<String> = LazyLock::new(|| {
     let text = folded(MERGE_TEXT, "");
-    format!("{MERGE_EXAMPLES}\n\n{text}\n\n{MERGE_EXIT_CODES}")
+    format!("{MERGE_EXAMPLES}\n\n{text}\n\n{}", codes(MERGE_CODES))
 });
 
 pub(super) const CHECK_EXAMPLES: &str = "Examples:
@@ -88,34 +92,67 @@ by more than most regressions. Sides that were measured in turn, by `perftune ru
 
 pub(super) static CHECK_HELP: LazyLock<String> = LazyLock::new(|| {
     let text = folded(CHECK_TEXT, "");
-    format!("{CHECK_EXAMPLES}\n\n{text}\n\n{CHECK_EXIT_CODES}")
+    format!("{CHECK_EXAMPLES}\n\n{text}\n\n{}", codes(CHECK_CODES))
 });
 
-const SHADOW_TEXT: &str = "Shadow mode: nothing has to be decided while a run goes on, since a recording holds all that the controller saw. It is fed the run's own events afterwards, and stops where it would have stopped: each serve phase when all its chosen metrics are known together, then the training; where one is never known, after max_time. The time that the run would have taken is the whole time without what was left of the serve phases and of the training; loading and warm-up stay as they were, and so does the look at the test data of a model that would have been trained to the end. The figures are those that it would have reported then, whatever the rule: a rule says when to stop. Intervals are of the regime seen so far. Rules are those of `perftune replay --help`; oracle is one of them. shadow.csv has one row a run, rule, phase and chosen metric; its stop_t_s counts from the beginning of the phase in which the metric is judged, and is empty where the phase was used to its end.";
+/// What the long help of `run` says.
+pub(super) static RUN_HELP: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{RUN_EXAMPLES}\n\n{}\nWith --against they are those of `perftune check`.",
+        codes(GRID_CODES)
+    )
+});
 
-pub(super) static SHADOW_HELP: LazyLock<String> = LazyLock::new(|| folded(SHADOW_TEXT, ""));
+/// What the long help of all says.
+pub(super) static HELP: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{EXAMPLES}\n\n{}\nComparisons with a baseline have codes of their own: see `perftune check --help`.\n\n\
+        Data goes to the standard output, talk to the standard error. NO_COLOR is respected.",
+        codes(GRID_CODES)
+    )
+});
 
-/// The long help: what cannot be said in one line an option, and the catalogue of rules.
+pub(super) const EXEC_EXAMPLES: &str = "Examples:
+  perftune exec -- make -j8
+  perftune exec --repeat auto -- make -j8
+  perftune exec -L batch=16,32 -- python train.py --bs {batch}
+  perftune exec -- ./old --- ./new
+  perftune exec --constraint 'memory.peak <= 1GiB' --strict -- python train.py
+  perftune exec --pass-stdout -- zcat data.gz > data";
+
+const EXEC_TEXT: &str = "The command reads the standard input of perftune (nothing, where that is a terminal). What it \
+writes goes to the standard error, so that the standard output holds the figures alone; with --pass-stdout it is the other way \
+round. Several cells, as -L makes them, read nothing, and what they write goes to runs/RUN/stderr.log. It may report steps, epochs and figures of its own by writing lines to the path in $PERFTUNE_EVENTS, such as
+  {\"step\": {\"items\": 32, \"dur_s\": 0.012}}";
+
+/// What the long help of `exec` says.
+pub(super) static EXEC_HELP: LazyLock<String> = LazyLock::new(|| {
+    format!("{EXEC_EXAMPLES}\n\n{}\n\n{}", folded(EXEC_TEXT, ""), codes(EXEC_CODES))
+});
+
+/// What the long help of `replay` says.
 pub(super) static REPLAY_HELP: LazyLock<String> = LazyLock::new(|| {
-    let mut text = format!("{REPLAY_EXAMPLES}\n\n{}\n\nRules:\n", folded(REPLAY_TEXT, ""));
-    for rule in RULES {
-        text += &folded(&format!("  {}: {}", rule.name, rule.about), "      ");
-        text.push('\n');
-        for param in rule.params {
-            let default = param.written(param.default);
-            let line = format!("      {}={default}  {}", param.name, param.about);
-            text += &folded(&line, "          ");
-            text.push('\n');
-        }
-    }
-    text + "\n" + EXIT_CODES
+    let text = folded(REPLAY_TEXT, "");
+    format!("{REPLAY_EXAMPLES}\n\n{text}\n\n{}", codes(READING_CODES))
 });
+
+/// What the codes of a command mean, in lines.
+pub(super) fn codes(codes: &[Meaning]) -> String {
+    let best_first = codes.first().is_some_and(|first| first.code != 0);
+    let order = if best_first { "; where several are true, the one that stands first" } else { "" };
+    codes.iter().fold(format!("Exit codes{order}:"), |text, Meaning { code, when }| {
+        format!(
+            "{text}\n  {code:<4} {}",
+            wrap(when, WIDTH - 7, "").trim_end().replace('\n', "\n       ")
+        )
+    })
+}
 
 /// Paragraphs in lines of at most 80 characters; the first word keeps its indent.
 fn folded(text: &str, indent: &str) -> String {
     let paragraphs = text.split("\n\n").map(|paragraph| {
         let start = paragraph.len() - paragraph.trim_start().len();
-        let width = 80 - start;
+        let width = WIDTH - start;
         let wrapped = wrap(paragraph, width, indent.get(start..).unwrap_or(""));
         let lines = wrapped.lines().map(|line| " ".repeat(start) + line);
         lines.collect::<Vec<_>>().join("\n")
