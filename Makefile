@@ -22,7 +22,7 @@ LIBTORCH_STAMP += .libtorch/.with-cuda-$(TORCH_VERSION)
 endif
 endif
 
-.PHONY: run build test lint install uninstall setup libtorch clean
+.PHONY: run build test lint docs install uninstall setup libtorch clean
 .DEFAULT_GOAL := build
 
 build: $(LIBTORCH_STAMP)
@@ -39,6 +39,10 @@ lint: $(LIBTORCH_STAMP)
 	$(CARGO) clippy --locked --all-targets --features tpu -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --no-default-features --features tpu
+
+# The reference pages of docs/ and the man pages, from what the code declares; a test finds them stale.
+docs:
+	PERFTUNE_DOCS=write $(CARGO) test --locked --no-default-features --test it reference::
 
 setup: $(LIBTORCH_STAMP)
 

@@ -45,7 +45,9 @@ fn root() -> &'static Path {
 
 /// Every page, as a path from the root.
 fn pages() -> Vec<PathBuf> {
-    let docs = fs::read_dir(root().join("docs")).unwrap();
+    let folders =
+        ["docs", "docs/reference"].map(|folder| fs::read_dir(root().join(folder)).unwrap());
+    let docs = folders.into_iter().flatten();
     let mut pages: Vec<PathBuf> = docs.map(|entry| entry.unwrap().path()).collect();
     pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     pages.sort();

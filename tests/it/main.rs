@@ -40,6 +40,7 @@ mod objectives;
 mod own_axes;
 mod own_metrics;
 mod recorded;
+mod reference;
 mod replay;
 mod robustness;
 mod rounds;
