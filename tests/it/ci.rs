@@ -67,6 +67,50 @@ fn agrees(lab: &Lab, code: i32) {
     assert_eq!(annotations.contains("::error"), code != 0, "{annotations}");
 }
 
+/// The action's first step, with its inputs as GitHub hands them over: its outputs, and what it ended with.
+fn action(lab: &Lab, baseline: &str) -> (String, Shown) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/actions/gate");
+    let file = fs::read_to_string(folder.join("action.yml")).unwrap();
+    let (_, block) = file.split_once("run: |\n").unwrap();
+    let lines = block.lines().map_while(|line| line.strip_prefix("        "));
+    let step = lines.collect::<Vec<_>>().join("\n");
+    let plain = lab.perftune(&[]);
+    let outputs = lab.path("outputs.txt");
+    let mut command = Process::new("bash");
+    for (name, value) in plain.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        command.env(name, value);
+    }
+    command
+        .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &step])
+        .current_dir(lab.path(""))
+        .envs([("GRID", "grid.toml"), ("BASELINE", baseline), ("ON_INCONCLUSIVE", "pass")])
+        .envs([("PERFTUNE", env!("CARGO_BIN_EXE_perftune")), ("OUT", "results/gate")])
+        .envs([("BLOCKS", "10"), ("GITHUB_ACTIONS", "true")])
+        .env("GITHUB_ACTION_PATH", &folder)
+        .env("GITHUB_STEP_SUMMARY", lab.path("step-summary.md"))
+        .env("GITHUB_OUTPUT", &outputs);
+    for name in ["GRID", "BASELINE", "ON_INCONCLUSIVE", "PERFTUNE", "OUT", "BLOCKS"] {
+        assert!(file.contains(&format!("        {name}: ${{{{ inputs.")), "{name}");
+    }
+    let shown = Shown::of(command.output().unwrap());
+    (text(lab, "outputs.txt"), shown)
+}
+
+#[test]
+fn the_action_of_github_tells_verdict_and_code() {
+    let lab = Lab::new(&format!("{GRID}slowdown = 1.3\n"));
+    fs::write(lab.path("old.toml"), GRID).unwrap();
+    let (outputs, shown) = action(&lab, "old.toml");
+    shown.exits(1);
+    assert_eq!(outputs, "exit-code=1\nverdict=regressed\n");
+    assert!(text(&lab, "step-summary.md").contains("regressed"));
+    // Without a verdict there is a code.
+    let lab = Lab::new(GRID);
+    let (outputs, shown) = action(&lab, "nowhere.toml");
+    shown.exits(2);
+    assert_eq!(outputs, "exit-code=2\nverdict=\n");
+}
+
 #[test]
 fn identical_builds_are_green() {
     let lab = Lab::new(GRID);
