@@ -61,13 +61,20 @@ pub enum Feasibility {
     Undecided,
 }
 
-impl fmt::Display for Feasibility {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Feasibility {
+    /// In one word.
+    pub const fn word(self) -> &'static str {
+        match self {
             Self::Feasible => "feasible",
             Self::Infeasible => "infeasible",
             Self::Undecided => "undecided",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Feasibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
     }
 }
 

@@ -9,7 +9,7 @@ use super::layout::{Caveat, Cell, Column, counted, fitting, render, some_of, wra
 use super::settings::{identity, machine, settings};
 use super::summary::{SummaryRow, cells_of};
 use super::table::{self, Headline, headlines, legend};
-use super::{distinct, ending};
+use super::{distinct, ending, interval};
 use crate::event::{Feasibility, RunRecord};
 use crate::metric::{MetricDef, MetricId};
 use crate::stats::{Basis, REPEATS};
@@ -52,7 +52,8 @@ pub fn summary(
     width: usize,
 ) -> String {
     let cells = visited(records, rows);
-    let (columns, _) = fitting(columns(records, &cells, closing.front), width);
+    let columns = columns(records, &cells, closing.front, Standing::Last);
+    let (columns, _) = fitting(columns, width);
     let said = legend(&columns).map_or_else(String::new, |said| said + "; ");
     let one = rows.iter().any(|row| row.interval == Some(Basis::Within));
     let one = if one { ", of one run alone within it" } else { "" };
@@ -73,7 +74,24 @@ pub fn summary(
 /// The rows alone, of a grid that is still measured.
 pub fn rows_so_far(records: &[RunRecord], rows: &[SummaryRow], width: usize) -> String {
     let cells = visited(records, rows);
-    render(columns(records, &cells, None), width)
+    render(columns(records, &cells, None, Standing::Last), width)
+}
+
+/// The columns of a page; the cells of the first one lead to the first run of each.
+pub(super) fn of_page(
+    records: &[RunRecord],
+    rows: &[SummaryRow],
+    front: Option<&FrontReport>,
+    link: impl Fn(&RunRecord) -> String,
+) -> Vec<Column> {
+    let cells = visited(records, rows);
+    let mut columns = columns(records, &cells, front, Standing::First);
+    for (name, cell) in columns.iter_mut().take(1).flat_map(|column| &mut column.cells).zip(&cells)
+    {
+        cell.first.cell.clone_into(&mut name.title);
+        name.link = link(cell.first);
+    }
+    columns
 }
 
 /// The nominal confidence of the intervals.
@@ -82,10 +100,18 @@ fn confidence(rows: &[SummaryRow]) -> String {
     rough_percent(share.map_or(0.95, |row| row.confidence))
 }
 
+/// Whether what became of a cell stands before its figures or behind them: on a narrow page the last columns are out of sight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    First,
+    Last,
+}
+
 fn columns(
     records: &[RunRecord],
     cells: &[Visited<'_>],
     front: Option<&FrontReport>,
+    place: Standing,
 ) -> Vec<Column> {
     let firsts: Vec<&RunRecord> = cells.iter().map(|cell| cell.first).collect();
     let mut columns = identity(&firsts);
@@ -98,13 +124,15 @@ fn columns(
     }));
     let aims = table::aims(front);
     let headlines = headlines(records, &aims);
+    let marks = front.map(FrontReport::marks).unwrap_or_default();
+    let mut standing = standing(cells, front.is_some(), &marks);
+    columns.extend(standing.take_if(|_| place == Standing::First));
     columns.extend(
         headlines.iter().map(|headline| headline.column(cells, |cell| figure(headline, cell))),
     );
     columns.extend(accuracy(cells).map(|column| column.ranked(table::rank_of_accuracy(&aims))));
-    let marks = front.map(FrontReport::marks).unwrap_or_default();
     columns.push(Column::words("stop", cells, |cell| word(cell, &marks)));
-    columns.extend(standing(cells, front.is_some(), &marks));
+    columns.extend(standing);
     columns.push(Column::figures("runs", cells, |cell| cell.runs.len().to_string()).ranked(3));
     let scale = Scale::of(Unit::Seconds, [1.0]);
     let time = |cell: &Visited<'_>| scale.show(cell.runs.iter().map(|run| run.wall_s).sum());
@@ -127,6 +155,12 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
     let shown = headline.scale.show(mean);
     // Of an interval that 0 cuts off, the side that is left.
     let half = row.low.zip(row.high).map(|(low, high)| (high - mean).max(mean - low) / mean.abs());
+    let show = |value| headline.scale.show(value);
+    let of_page = Cell {
+        small: interval(row.low, row.high, show).unwrap_or_default(),
+        title: said(row),
+        ..Cell::default()
+    };
     match half.filter(|half| half.is_finite()) {
         Some(half) => {
             let lower = row.known == Some(false) && headline.metric.is_peak();
@@ -134,15 +168,21 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
             Cell {
                 text: format!("{sign}{shown} ±{}", whole_percent(half)),
                 caveat: lower.then_some(Caveat::Open),
-                ..Cell::default()
+                ..of_page
             }
         }
         None if row.known.map_or(headline.metric.has_interval(), |known| !known) => {
             let warns = if row.known.is_some() { Caveat::Open } else { Caveat::Unasked };
-            Cell { text: format!("~{shown}"), caveat: Some(warns), ..Cell::default() }
+            Cell { text: format!("~{shown}"), caveat: Some(warns), ..of_page }
         }
-        None => shown.into(),
+        None => Cell { text: shown, ..of_page },
     }
+}
+
+/// What a pointer finds at a figure.
+fn said(row: &SummaryRow) -> String {
+    let said = format!("{} of {}: mean of {} runs", row.metric, row.phase, row.runs);
+    if row.note.is_empty() { said } else { format!("{said}; {}", row.note) }
 }
 
 /// `3%`, `0.4%`: a table has no room for half percents of an uncertainty, nor for one of many times the figure.
@@ -213,9 +253,11 @@ fn standing(cells: &[Visited<'_>], compared: bool, marks: &Marks<'_>) -> Option<
         return None;
     }
     let shown = |cell: &Visited<'_>| {
-        let verdict = verdict(cell).map(|verdict| verdict.to_string());
+        let verdict = verdict(cell);
         let mark = (marks.of(cell.first) == Some(Mark::Front)).then(|| "front".to_owned());
-        verdict.into_iter().chain(mark).collect::<Vec<_>>().join(", ")
+        let words: Vec<String> =
+            verdict.map(|verdict| verdict.to_string()).into_iter().chain(mark).collect();
+        Cell { class: verdict.map_or("", Feasibility::word), ..words.join(", ").into() }
     };
     Some(Column::words(if judged { "verdict" } else { "mark" }, cells, shown))
 }

@@ -47,6 +47,8 @@ pub struct Cell {
     pub class: &'static str,
     /// On a page, where it leads to.
     pub link: String,
+    /// On a page, what others lead to it by.
+    pub id: String,
 }
 
 impl From<String> for Cell {

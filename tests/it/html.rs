@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use perftune::dataset::sha256;
+
 use crate::support::Lab;
 
 /// In virtual time: a step takes 1 ms, a request of one 100 us, one of 32 5.7 times that.
@@ -67,9 +69,31 @@ fn the_page_shows_figures_plots_and_series_of_every_run() {
         assert!(details.contains("<svg ") && details.contains("throughput, k/s"), "{details}");
         assert!(details.len() < 20_000, "{}", details.len());
     }
-    for foreign in ["<script", "http:", "https:", "src="] {
+    for foreign in ["http:", "https:", "src="] {
         assert!(!page.contains(foreign), "{foreign}");
     }
+}
+
+/// A browser runs the one script that the policy names by its sum, and no other.
+#[test]
+fn the_policy_names_the_script() {
+    let lab = Lab::new(GRID);
+    let page = lab.run(&["-q", "--format", "html"]).stdout;
+    let [_, after] = page.split("<script>").collect::<Vec<_>>()[..] else { panic!("{page}") };
+    let script = lab.path("page.js");
+    fs::write(&script, after.split("</script>").next().unwrap()).unwrap();
+    let hex = sha256(&script).unwrap();
+    let bits: String =
+        hex.chars().map(|digit| format!("{:04b}", digit.to_digit(16).unwrap())).collect();
+    let letters: Vec<char> =
+        ('A'..='Z').chain('a'..='z').chain('0'..='9').chain("+/".chars()).collect();
+    // 256 bits are 43 letters of six, the last with two zeros behind it.
+    let letter = |six: &[u8]| {
+        let six = format!("{:0<6}", str::from_utf8(six).unwrap());
+        letters[usize::from_str_radix(&six, 2).unwrap()]
+    };
+    let sum: String = bits.as_bytes().chunks(6).map(letter).collect();
+    assert!(page.contains(&format!("script-src &#39;sha256-{sum}=&#39;")), "sha256-{sum}=\n{page}");
 }
 
 #[test]

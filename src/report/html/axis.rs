@@ -41,8 +41,10 @@ pub(super) struct Wish {
 pub(super) struct Axis {
     low: f64,
     high: f64,
-    decades: bool,
+    /// Whether it is one of decades.
+    pub(super) decades: bool,
     ticks: Vec<(f64, String)>,
+    scale: Scale,
     /// As the title shows it.
     pub(super) unit: &'static str,
 }
@@ -71,7 +73,7 @@ impl Axis {
         let scale = Scale::of(wish.unit, [typical]);
         let found = if decades { decade_ticks((low, high), scale, wish.ticks) } else { None };
         let ticks = found.unwrap_or_else(|| even_ticks((low, high), scale, wish.ticks));
-        Some(Self { low, high, decades, ticks, unit: scale.name })
+        Some(Self { low, high, decades, ticks, scale, unit: scale.name })
     }
 
     /// Of levels between 0 and 1, of which as many are written as have room in so many pixels; `wide`: what a level takes of it.
@@ -92,7 +94,8 @@ impl Axis {
                 ticks.push((at, level));
             }
         }
-        Self { low: -0.06, high: 1.06, decades: false, ticks, unit: "" }
+        let scale = Scale::of(Unit::One, []);
+        Self { low: -0.06, high: 1.06, decades: false, ticks, scale, unit: "" }
     }
 
     /// Whether a value lies on the axis.
@@ -103,6 +106,11 @@ impl Axis {
     /// Both ends.
     pub(super) fn ends(&self) -> (f64, f64) {
         (self.low, self.high)
+    }
+
+    /// Both ends, in the unit of its title.
+    pub(super) fn written_ends(&self) -> [f64; 2] {
+        [self.low, self.high].map(|end| self.scale.scaled(end))
     }
 }
 

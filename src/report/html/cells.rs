@@ -1,17 +1,16 @@
-//! The table of the runs: the columns of every format, with the interval of each figure under it; and the cells over their repeats.
-
-use std::fmt::Write;
+//! The table of the cells, and that of the runs: the columns of every format, with the interval of each figure under it.
 
 use super::markup::{Markup, grid, section};
 use super::stops::verdict;
 use crate::event::RunRecord;
+use crate::report::cells::{any_again, of_page};
 use crate::report::ending::{verdicts, word};
 use crate::report::front::{FrontReport, Mark};
 use crate::report::layout::{Caveat, Cell, Column};
 use crate::report::settings::{dataset, settings};
-use crate::report::summary::{SummaryRow, any_between, cells_of};
-use crate::report::table::{Headline, accuracy, aims, epochs, figures, headlines, time};
-use crate::report::{interval, words};
+use crate::report::summary::SummaryRow;
+use crate::report::table::{accuracy, aims, epochs, figures, time};
+use crate::report::words;
 
 /// Writes the table; `linked`: whether a run has a place on the page that its name can lead to.
 pub(super) fn table(
@@ -26,6 +25,7 @@ pub(super) fn table(
     let marks = front.map(FrontReport::marks).unwrap_or_default();
     let name = |(place, record): (usize, &RunRecord)| Cell {
         link: if linked(&record.run) { format!("#run-{}", place + 1) } else { String::new() },
+        id: format!("visit-{}", place + 1),
         title: record.run.clone(),
         ..record.job.model.name.clone().into()
     };
@@ -57,7 +57,7 @@ pub(super) fn table(
     }));
     columns.extend(epochs(records).into_iter().chain([time(records)]));
     section(page, "Runs and what they cost", |section| {
-        grid(section, "cells", &columns, 1);
+        grid(section, "cells sort", &columns, 1);
         let [open, unasked, unfinished] =
             [Caveat::Open, Caveat::Unasked, Caveat::Unfinished].map(Caveat::meaning);
         let says = format!(
@@ -68,41 +68,25 @@ pub(super) fn table(
     });
 }
 
-/// Writes the figures of each cell over its repeats, where there are enough of them.
-pub(super) fn summary(
+/// Writes the cells over their runs, where some have several: what the terminal shows.
+pub(super) fn cells(
     page: &mut Markup,
     records: &[RunRecord],
     summary: &[SummaryRow],
     front: Option<&FrontReport>,
 ) {
-    if !any_between(summary) {
+    if !any_again(records) {
         return;
     }
-    let cells = cells_of(records);
-    let mut columns = vec![Column::words("cell", &cells, |first| first.cell.clone())];
-    columns.extend(
-        headlines(records, &aims(front))
-            .iter()
-            .map(|headline| headline.column(&cells, |first| between(headline, first, summary))),
-    );
-    section(page, "Cells over their repeats", |section| {
-        grid(section, "cells", &columns, 0);
-        let says = "Means of the runs of a cell; under each stands its interval between runs.";
+    let place = |first: &RunRecord| records.iter().position(|record| record.run == first.run);
+    let link = |first: &RunRecord| {
+        place(first).map(|place| format!("#visit-{}", place + 1)).unwrap_or_default()
+    };
+    let columns = of_page(records, summary, front, link);
+    section(page, "Cells and what they cost", |section| {
+        grid(section, "cells sort", &columns, 0);
+        let says = "Means of the runs of a cell with half of the 95% interval between them, which stands below. \
+                    ~ not known as precisely as asked; - not measured.";
         section.leaf("p", &[("class", "small")], says);
     });
-}
-
-/// The mean of a cell's runs.
-fn between(headline: &Headline, first: &RunRecord, summary: &[SummaryRow]) -> Cell {
-    let row = SummaryRow::of(summary, first, headline.metric);
-    let Some((row, mean)) = row.and_then(|row| Some((row, row.mean?))) else {
-        return Cell::missing(row.map_or("no run of the cell has it", |row| &row.note));
-    };
-    let show = |value| headline.scale.show(value);
-    let mut title = format!("{} of {}: mean of {} runs", row.metric, row.phase, row.runs);
-    if !row.note.is_empty() {
-        let _ = write!(title, "; {}", row.note);
-    }
-    let small = interval(row.low, row.high, show).unwrap_or_default();
-    Cell { text: show(mean), small, title, ..Cell::default() }
 }

@@ -145,18 +145,23 @@ fn head(row: &mut Markup, column: &Column) {
 
 fn cell(row: &mut Markup, column: &Column, cell: &Cell, names_row: bool) {
     let (element, scope) = if names_row { ("th", "row") } else { ("td", "") };
-    let class = if cell.class.is_empty() { class_of(column.align) } else { cell.class };
-    row.element(element, &[("scope", scope), ("class", class), ("title", &cell.title)], |inside| {
-        if cell.link.is_empty() {
-            inside.text(&cell.text);
-        } else {
-            inside.leaf("a", &[("href", &cell.link)], &cell.text);
-        }
-        if !cell.small.is_empty() {
-            inside.text(" ");
-            inside.leaf("small", &[], &cell.small);
-        }
-    });
+    let classes = [class_of(column.align), cell.class].map(str::trim);
+    let class = classes.join(" ").trim().to_owned();
+    row.element(
+        element,
+        &[("id", &*cell.id), ("scope", scope), ("class", &*class), ("title", &cell.title)],
+        |inside| {
+            if cell.link.is_empty() {
+                inside.text(&cell.text);
+            } else {
+                inside.leaf("a", &[("href", &cell.link)], &cell.text);
+            }
+            if !cell.small.is_empty() {
+                inside.text(" ");
+                inside.leaf("small", &[], &cell.small);
+            }
+        },
+    );
 }
 
 /// Marks and their meanings.

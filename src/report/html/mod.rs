@@ -1,5 +1,6 @@
-//! `report.html`: the results on one page that needs nothing but a browser. No script, no font, no picture and no
-//! network: the style sheet and the drawings stand in the page, and a policy in its head forbids everything else.
+//! `report.html`: the results on one page that needs nothing but a browser. No font, no picture and no network: the style
+//! sheet, the drawings and one script stand in the page, and a policy in its head forbids everything else. The page can be
+//! read without the script, which sorts tables and says what a pointer is at.
 //!
 //! Equal results give equal bytes: no time of day and nothing of the terminal is in it.
 
@@ -36,6 +37,11 @@ use super::front::{FrontReport, Marks};
 
 const STYLE: &str = include_str!("style.css");
 
+const SCRIPT: &str = include_str!("page.js");
+
+/// What a browser may do with the page: run the script with this sum, and nothing that comes from elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-U0LIwSA6UdDPdZ7YxB9IlQQNmYtBjSIfTPHM8q1XuU4='";
+
 /// The page.
 pub fn document(page: &Page<'_>) -> Result<Vec<u8>, ReportError> {
     let mut html = Markup::default();
@@ -54,8 +60,7 @@ fn head(html: &mut Markup, page: &Page<'_>) {
     html.element("head", &[], |head| {
         head.feed();
         head.void("meta", &[("charset", "utf-8")]);
-        let policy = "default-src 'none'; style-src 'unsafe-inline'";
-        head.void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", policy)]);
+        head.void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)]);
         head.void(
             "meta",
             &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")],
@@ -87,22 +92,25 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
     body.feed();
     let mut done = Ok(());
     body.element("main", &[], |main| {
-        cells::table(main, page.records, page.front, &shown);
-        cells::summary(main, page.records, page.summary, page.front);
+        // What decides stands first, what it was made of last.
+        cells::cells(main, page.records, page.summary, page.front);
         if let Some(front) = page.front {
             worth::front(main, front, page.records);
         }
+        done = trade_offs(main, page, &marks)
+            .and_then(|()| search::course(main, page))
+            .and_then(|()| search::slices(main, page));
         if let Some(effects) = page.effects {
             knobs::effects(main, effects);
         }
-        done = search::course(main, page)
-            .and_then(|()| search::slices(main, page))
-            .and_then(|()| trade_offs(main, page, &marks));
+        cells::table(main, page.records, page.front, &shown);
         stops::table(main, page.records);
         if done.is_ok() {
             done = runs::timelines(main, page);
         }
     });
+    body.feed();
+    body.element("script", &[], |script| script.raw(SCRIPT));
     body.feed();
     done
 }

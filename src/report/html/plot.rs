@@ -58,6 +58,17 @@ pub(super) fn svg(
     ))
 }
 
+/// The drawing with something on top of it that only a pointer finds.
+pub(super) fn covered(svg: &str, elements: &str) -> String {
+    format!("{}{elements}</svg>", svg.strip_suffix("</svg>").unwrap_or(svg))
+}
+
+/// A place that says this to a pointer.
+pub(super) fn spot((x, y): Pixel, says: &str) -> String {
+    let says = escaped(says);
+    format!("<circle class=\"spot\" cx=\"{x}\" cy=\"{y}\" r=\"10\"><title>{says}</title></circle>")
+}
+
 /// An entry of a legend: the element of a mark, which stands beside its meaning, and the meaning.
 pub(super) fn entry(
     meaning: &str,

@@ -10,9 +10,10 @@ use super::labels::{self, Named};
 use super::page::Limit;
 use super::palette::{self, Ink, LIMIT, TEXT};
 use super::plot::{self, About, Anchor, Area, Chart, Drawn, Frame, Pixel};
-use super::points::{Point, SHOWN, doubt, models, points, short};
+use super::points::{Coordinate, Point, SHOWN, doubt, models, points, short};
 use crate::event::Feasibility;
 use crate::metric::MetricDef;
+use crate::report::interval;
 
 /// Height of a drawing.
 const HEIGHT: u32 = 340;
@@ -64,12 +65,30 @@ pub(super) fn scatter(
             points.len()
         ),
     };
+    let mut spots = String::new();
     let svg = plot::svg(HEIGHT, about, |area| {
         let inner = area.margin(8, 4, 0, 14);
         let chart = plot::axes(&inner, (&x, &y), (&titles[0], &titles[1]), (62, 44))?;
+        spots = points.iter().map(|point| spot(&chart, point, metrics, &sides)).collect();
         draw(area, &chart, scene, metrics, &points)
     })?;
-    Ok(Some(Scatter { svg, notes }))
+    Ok(Some(Scatter { svg: plot::covered(&svg, &spots), notes }))
+}
+
+/// What a pointer finds at a point: its name, its verdict and its figures with their intervals.
+fn spot(chart: &Chart, point: &Point<'_>, metrics: Pair, titles: &[String; 2]) -> String {
+    let figures = [1, 0].map(|of| {
+        let show = |value| metrics[of].unit.show(value);
+        let Coordinate { value, .. } = point.coordinates[of];
+        let (low, high) = point.coordinates[of].ends().unzip();
+        let finite = |end: Option<f64>| end.filter(|end| end.is_finite());
+        let between = interval(finite(low), finite(high), show);
+        let between = between.map(|between| format!(" ({between})")).unwrap_or_default();
+        format!("{} {}{between}", titles[of], show(value))
+    });
+    let verdict = point.verdict.map(|verdict| format!(" ({verdict})")).unwrap_or_default();
+    let says = format!("{}{verdict}: {}", point.name, figures.join("; "));
+    plot::spot(chart.at(point.values()), &says)
 }
 
 /// The axis of a metric, over its figures, their intervals and the limits near them. What a model is like that was not trained
@@ -371,6 +390,10 @@ mod tests {
             })
             .collect();
         let svg = drawing(&records, &[], 0).unwrap().svg;
-        assert!(svg.contains(">1 and 59 more</text>") && !svg.contains("a-data-set"), "{svg}");
+        assert!(svg.contains(">1 and 59 more</text>"), "{svg}");
+        // Each says its name to a pointer.
+        let (drawn, spots) = svg.split_once("<circle class=\"spot\"").unwrap();
+        assert!(!drawn.contains("a-data-set"), "{drawn}");
+        assert_eq!(spots.matches("<title>mlp-a-data-set").count(), 60, "{spots}");
     }
 }

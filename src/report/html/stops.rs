@@ -171,13 +171,15 @@ fn evidence(record: &RunRecord) -> String {
 
 /// A verdict with its sign, in its colour.
 pub(super) fn verdict(record: &RunRecord) -> Cell {
-    let (text, class) = match record.verdict.as_ref().map(|verdict| verdict.verdict) {
-        Some(Feasibility::Feasible) => ("\u{2713} feasible", "feasible"),
-        Some(Feasibility::Infeasible) => ("\u{2717} infeasible", "infeasible"),
-        Some(Feasibility::Undecided) => ("? undecided", "undecided"),
-        None => ("", ""),
+    let Some(verdict) = record.verdict.as_ref().map(|verdict| verdict.verdict) else {
+        return Cell::default();
     };
-    Cell { class, ..text.to_owned().into() }
+    let sign = match verdict {
+        Feasibility::Feasible => '\u{2713}',
+        Feasibility::Infeasible => '\u{2717}',
+        Feasibility::Undecided => '?',
+    };
+    Cell { class: verdict.word(), ..format!("{sign} {verdict}").into() }
 }
 
 #[cfg(test)]

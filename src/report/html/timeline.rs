@@ -7,6 +7,7 @@ use plotters::style::Color;
 
 use super::super::ReportError;
 use super::axis::{Axis, Wish, Zero};
+use super::markup::escaped;
 use super::palette::{self, AXIS, Ink, LINE, STOP, TEXT};
 use super::plot::{self, About, Anchor, Area, Chart, Drawn, Pixel};
 use super::trace::Trace;
@@ -122,6 +123,7 @@ pub(super) fn timeline(
         ),
     };
     let height = TOP + PANEL * u32::try_from(panels.len()).unwrap_or(1) + BOTTOM;
+    let mut covers = String::new();
     let drawing = plot::svg(height, about, |area| {
         let mut top = TOP;
         for (place, panel) in panels.iter().enumerate() {
@@ -129,12 +131,12 @@ pub(super) fn timeline(
             let room = area
                 .clone()
                 .shrink((0, top), (plot::WIDTH - RIGHT, PANEL + if last { BOTTOM } else { 0 }));
-            draw_panel(area, &room, panel, last, &time, series)?;
+            covers += &draw_panel(area, &room, panel, last, &time, series)?;
             top += PANEL;
         }
         stage_names(area, &time, series)
     })?;
-    Ok(Some(drawing))
+    Ok(Some(plot::covered(&drawing, &covers)))
 }
 
 fn listed(panels: &[Panel<'_>]) -> String {
@@ -149,11 +151,11 @@ fn draw_panel(
     last: bool,
     time: &Axis,
     series: &RunSeries,
-) -> Drawn {
+) -> Drawn<String> {
     let values: Vec<f64> = panel.traces().flat_map(Trace::values).collect();
     let wish = Wish { unit: panel.unit, ticks: 4, zero: panel.zero, margin: true };
     let Some(axis) = Axis::over(&values, wish) else {
-        return Ok(());
+        return Ok(String::new());
     };
     let inner = room.margin(20, if last { 0 } else { 6 }, 0, 0);
     let (under, title) = if last { (BOTTOM, "seconds since the start") } else { (0, "") };
@@ -167,7 +169,23 @@ fn draw_panel(
     }
     let unit = if axis.unit.is_empty() { String::new() } else { format!(", {}", axis.unit) };
     let ((left, top), _) = chart.frame;
-    plot::words(area, &format!("{}{unit}", panel.title), (left, top - 9), Anchor::Start, TEXT)
+    plot::words(area, &format!("{}{unit}", panel.title), (left, top - 9), Anchor::Start, TEXT)?;
+    Ok(cover(&chart, &axis, panel.title, series.end_s))
+}
+
+/// What a script reads the lines of a panel by: its place, and the values at its edges.
+fn cover(chart: &Chart, axis: &Axis, title: &str, end_s: f64) -> String {
+    let ((left, top), (right, bottom)) = chart.frame;
+    let [low, high] = axis.written_ends();
+    let name = escaped(title.split(':').next().unwrap_or(title));
+    let decades = if axis.decades { " data-decades=\"1\"" } else { "" };
+    format!(
+        "<rect class=\"panel\" x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" data-name=\"{name}\" data-unit=\"{}\" \
+         data-low=\"{low:.4}\" data-high=\"{high:.4}\"{decades} data-end=\"{end_s:.3}\"/>",
+        right - left,
+        bottom - top,
+        axis.unit,
+    )
 }
 
 /// A piece of a line; a dot where it is a single reading.

@@ -20,7 +20,7 @@ pub(super) fn front(page: &mut Markup, front: &FrontReport, records: &[RunRecord
                 cell.text.insert_str(0, "\u{2605} ");
             }
         }
-        grid(section, "cells", &columns, 0);
+        grid(section, "cells sort", &columns, 0);
         let intervals = front.intervals();
         if !intervals.is_empty() {
             let says = format!("Intervals: {intervals}.");
