@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Fault;
 use super::tasks::{UnitState, collect, is_spread, standing};
-use crate::store::{StoreError, reopen};
+use crate::store::{StoreError, look};
 
 /// What there is of a folder, and whether more will come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub fn stand(folder: &Path) -> Result<Stand, Fault> {
         // Why it cannot be put together is told to who looks at it.
         let _ = collect(folder);
     }
-    match reopen(folder) {
+    match look(folder) {
         Ok((_, stored)) => {
             let is_written = matches!(stored.unwritable, Some(StoreError::Locked { .. }));
             Ok(Stand { ended: stored.records.len(), is_more_to_come: is_written || tasks > 0 })

@@ -34,6 +34,7 @@ pub mod shadow;
 pub mod shard;
 pub mod summary;
 pub mod tasks;
+pub mod view;
 
 pub use self::fault::{Fault, error_text};
 pub use self::observer::{Expected, Observer};

@@ -56,6 +56,8 @@ pub enum Command {
     Exec(Box<ExecArgs>),
     /// Rebuild the reports of a results folder and print them
     Report(ReportArgs),
+    /// Show a results folder on a terminal, live while its runs go on
+    View(ViewArgs),
     /// Say how the tasks stand that --engine slurm has submitted
     Status(StatusArgs),
     /// End the tasks that --engine slurm has submitted
@@ -131,6 +133,15 @@ pub struct ReportArgs {
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     pub format: ReportFormat,
+}
+
+/// `perftune view`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  perftune view results/three-by-three")]
+pub struct ViewArgs {
+    /// The results folder
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
 }
 
 /// `perftune check`.

@@ -22,6 +22,7 @@ pub mod exit;
 pub mod follow;
 pub mod helper;
 pub mod interrupt;
+pub mod keys;
 pub mod list;
 pub mod merge;
 pub mod options;
@@ -35,6 +36,7 @@ pub mod self_test;
 pub mod shard;
 pub mod status;
 pub mod task;
+pub mod view;
 
 use std::env;
 use std::ffi::OsString;
@@ -86,6 +88,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
         Command::Exec(args) => exec::exec(args, screen),
         Command::Report(args) if args.follow => follow::follow(args, screen),
         Command::Report(args) => report::report(args, screen),
+        Command::View(args) => view::view(args),
         Command::Check(args) => check::check(args, screen),
         Command::Merge(args) => merge::run(args, screen),
         Command::Status(args) => status::status(args, screen),

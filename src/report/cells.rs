@@ -77,6 +77,15 @@ pub fn rows_so_far(records: &[RunRecord], rows: &[SummaryRow], width: usize) -> 
     render(columns(records, &cells, None, Standing::Last), width)
 }
 
+/// The columns of a terminal, before those that have no room are left out.
+pub(super) fn of_view(
+    records: &[RunRecord],
+    rows: &[SummaryRow],
+    front: Option<&FrontReport>,
+) -> Vec<Column> {
+    columns(records, &visited(records, rows), front, Standing::Last)
+}
+
 /// The columns of a page; the cells of the first one lead to the first run of each.
 pub(super) fn of_page(
     records: &[RunRecord],

@@ -35,6 +35,7 @@ pub mod so_far;
 pub mod summary;
 pub mod table;
 pub mod tasks;
+pub mod view;
 pub mod words;
 
 mod data;

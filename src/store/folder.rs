@@ -246,6 +246,21 @@ pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
         Err(error) => (None, Some(error)),
     };
     let results = Results { path: path.to_owned(), _lock: lock };
+    stored(results, head, unwritable)
+}
+
+/// Opens a results folder to look at it: whoever wants to write to it meanwhile may.
+pub fn look(path: &Path) -> Result<(Results, StoredResults), StoreError> {
+    let head = of_results(path)?;
+    let unwritable = Lock::take(path).err();
+    stored(Results { path: path.to_owned(), _lock: None }, head, unwritable)
+}
+
+fn stored(
+    results: Results,
+    head: ManifestHead,
+    unwritable: Option<StoreError>,
+) -> Result<(Results, StoredResults), StoreError> {
     let owners = head.owners();
     let (name, records, missing) = (head.name, Vec::new(), Vec::new());
     let mut stored = StoredResults { name, records, missing, unwritable };

@@ -29,7 +29,7 @@ pub use difference::Difference;
 pub use error::{FORMAT, Format, StoreError};
 pub use folder::{
     DataRows, EARLIER, Ended, Existing, GridHead, Lock, MachineHead, ManifestHead, ManifestText,
-    Recorded, Recordings, Results, SEARCH, StoredResults, WRITTEN, reopen,
+    Recorded, Recordings, Results, SEARCH, StoredResults, WRITTEN, look, reopen,
 };
 pub use log::{EventLog, Line, read_lines, read_record};
 pub use merging::Merging;

@@ -83,8 +83,9 @@ fn the_policy_names_the_script() {
     let script = lab.path("page.js");
     fs::write(&script, after.split("</script>").next().unwrap()).unwrap();
     let hex = sha256(&script).unwrap();
-    let bits: String =
-        hex.chars().map(|digit| format!("{:04b}", digit.to_digit(16).unwrap())).collect();
+    let bits = hex
+        .chars()
+        .fold(String::new(), |bits, digit| format!("{bits}{:04b}", digit.to_digit(16).unwrap()));
     let letters: Vec<char> =
         ('A'..='Z').chain('a'..='z').chain('0'..='9').chain("+/".chars()).collect();
     // 256 bits are 43 letters of six, the last with two zeros behind it.

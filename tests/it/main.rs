@@ -61,4 +61,5 @@ mod torture;
 #[cfg(feature = "tpu")]
 mod tpu;
 mod training_time;
+mod view;
 mod warm_start;

@@ -4,6 +4,8 @@
 mod course;
 mod series;
 
+pub use self::series::read as series_of;
+
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Fault, error_text};

@@ -24,7 +24,7 @@ const WINDOW_STEPS: usize = 1 << 16;
 const TICK_NS: u64 = 1_000_000;
 
 /// The series of a run.
-pub(super) fn read(folder: &Path, record: &RunRecord) -> Result<RunSeries, StoreError> {
+pub fn read(folder: &Path, record: &RunRecord) -> Result<RunSeries, StoreError> {
     let mut builder = SeriesBuilder::new(record);
     for line in read_lines(folder)? {
         match line? {

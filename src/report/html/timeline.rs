@@ -65,10 +65,10 @@ pub struct StageSpan {
 }
 
 /// One series with its title.
-struct Panel<'a> {
-    title: &'static str,
-    unit: Unit,
-    line: &'a Trace,
+pub(in crate::report) struct Panel<'a> {
+    pub(in crate::report) title: &'static str,
+    pub(in crate::report) unit: Unit,
+    pub(in crate::report) line: &'a Trace,
     /// A line in the background.
     pale: Option<&'a Trace>,
     zero: Zero,
@@ -79,6 +79,13 @@ struct Panel<'a> {
 impl Panel<'_> {
     fn traces(&self) -> impl Iterator<Item = &Trace> {
         self.pale.into_iter().chain([self.line])
+    }
+}
+
+impl RunSeries {
+    /// The series that have readings, in their order on the page.
+    pub(in crate::report) fn panels(&self) -> Vec<Panel<'_>> {
+        panels(self)
     }
 }
 
@@ -106,7 +113,7 @@ pub(super) fn timeline(
     series: &RunSeries,
     (id, title): (&str, &str),
 ) -> Result<Option<String>, ReportError> {
-    let panels = panels(series);
+    let panels = series.panels();
     let time = Wish { unit: Unit::One, ticks: 8, zero: Zero::Always, margin: false };
     let ends = [0.0, series.end_s];
     let Some(time) = Axis::over(&ends, time).filter(|_| !panels.is_empty()) else {
