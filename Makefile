@@ -22,7 +22,7 @@ LIBTORCH_STAMP += .libtorch/.with-cuda-$(TORCH_VERSION)
 endif
 endif
 
-.PHONY: run build test lint docs install uninstall setup libtorch clean
+.PHONY: run build test lint docs dist test-dist install uninstall setup libtorch clean
 .DEFAULT_GOAL := build
 
 build: $(LIBTORCH_STAMP)
@@ -43,6 +43,13 @@ lint: $(LIBTORCH_STAMP)
 # The reference pages of docs/ and the man pages, from what the code declares; a test finds them stale.
 docs:
 	PERFTUNE_DOCS=write $(CARGO) test --locked --no-default-features --test it reference::
+
+# A static binary, a Debian package and a wheel, in target/packages; and each of them installed and run.
+dist: $(LIBTORCH_STAMP)
+	sh packaging/build.sh
+
+test-dist:
+	sh packaging/test.sh
 
 setup: $(LIBTORCH_STAMP)
 
@@ -70,14 +77,18 @@ PIP_INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check --roo
 
 # Keeps working when the checkout is gone: libtorch is copied, and the worker's rpath begins at its own folder.
 install: build
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/perftune $(DESTDIR)$(PREFIX)/share/perftune
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/perftune $(DESTDIR)$(PREFIX)/share/perftune \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install target/release/perftune target/release/perftune-worker $(DESTDIR)$(PREFIX)/bin/
 	ldd target/release/perftune-worker | awk '$$3 ~ "^/" && $$3 !~ "^/(usr/)?lib" {print $$3}' | \
 	    xargs -I{} install -m 644 {} $(DESTDIR)$(PREFIX)/lib/perftune/
 	cp -R datasets configs $(DESTDIR)$(PREFIX)/share/perftune/
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	target/release/perftune completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/perftune
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/perftune $(DESTDIR)$(PREFIX)/bin/perftune-worker
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/perftune*.1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/perftune
 	rm -rf $(DESTDIR)$(PREFIX)/lib/perftune $(DESTDIR)$(PREFIX)/share/perftune
 
 clean:

@@ -12,6 +12,11 @@ mod torch {
     use std::env;
     use std::path::{Path, PathBuf};
 
+    /// With this variable the worker is built for a package.
+    const PACKAGE: &str = "PERFTUNE_PACKAGE";
+    /// The Pythons 3.x that torch 2.11 and its next releases have wheels for.
+    const MINORS: std::ops::RangeInclusive<u32> = 10..=15;
+
     const SHIM: &str = "src/worker/torch/shim.cc";
 
     pub(super) fn prepare() {
@@ -21,11 +26,29 @@ mod torch {
         };
         let folder = PathBuf::from(folder);
         let folder = folder.canonicalize().unwrap_or(folder);
-        // An installed worker looks beside itself first; the checkout's own libtorch comes last.
-        for path in ["$ORIGIN/../lib/perftune".to_owned(), folder.display().to_string()] {
+        println!("cargo:rerun-if-env-changed={PACKAGE}");
+        for path in search(&folder) {
             println!("cargo:rustc-link-arg-bin=perftune-worker=-Wl,-rpath,{path}");
         }
         compile_shim(&folder);
+    }
+
+    /// Where the worker looks for libtorch: what `make install` puts beside it, the torch that pip installs with the wheel,
+    /// and last that of this checkout, of which a package knows nothing.
+    fn search(folder: &Path) -> Vec<String> {
+        let installed = "$ORIGIN/../lib/perftune".to_owned();
+        if env::var_os(PACKAGE).is_none() {
+            return vec![installed, folder.display().to_string()];
+        }
+        let pythons = MINORS.flat_map(|minor| {
+            ["site-packages", "dist-packages"]
+                .map(|packages| format!("$ORIGIN/../lib/python3.{minor}/{packages}/torch/lib"))
+        });
+        // The last one is of `pip install --target`.
+        std::iter::once(installed)
+            .chain(pythons)
+            .chain(["$ORIGIN/../torch/lib".to_owned()])
+            .collect()
     }
 
     /// The library is only put where the linker looks: src/worker/torch/shim.rs names it, so that no other binary links it.

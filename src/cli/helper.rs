@@ -10,7 +10,7 @@ use crate::app::Fault;
 /// Prints the file that a program of this language includes.
 pub fn helper(args: &HelperArgs) -> Result<ExitStatus, Fault> {
     let text = match args.language {
-        Language::Python => include_str!("helper/perftune.py"),
+        Language::Python => include_str!("../../python/perftune/__init__.py"),
     };
     output::print(text.as_bytes())?;
     Ok(ExitStatus::Ok)
