@@ -15,6 +15,7 @@ pub mod gap;
 pub mod interference;
 pub mod job;
 pub mod lack;
+mod lane;
 pub mod limits;
 pub mod model;
 pub mod note;
@@ -44,6 +45,7 @@ pub use job::{
     RandomData, ScriptSpec, ServeSpec, TrainSpec,
 };
 pub use lack::{DeviceLack, EnergyLack, PeakGrowth};
+pub use lane::{Lane, Processor};
 pub use limits::{Limits, MemoryGuard, cpu_list};
 pub use model::{MODELS, ModelInfo, ScriptGives, ScriptHolds};
 pub use note::{LeftOut, Note, Why};

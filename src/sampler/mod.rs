@@ -28,6 +28,7 @@ mod sysfs;
 #[cfg(target_os = "linux")]
 mod thermal;
 mod thread;
+mod topology;
 mod tpu;
 
 #[cfg(target_os = "linux")]
@@ -53,6 +54,7 @@ pub use self::machine::{Capacity, Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
 pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};
+pub use self::topology::{node_of_device, processors};
 pub use self::tpu::{TpuChip, TpuChips, TpuSurvey, survey as tpu_survey};
 
 use crate::event::Usage;

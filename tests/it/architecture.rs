@@ -24,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sampler", &["event", "metric", "clock", "units"]),
     ("worker", &["event", "metric", "clock", "load", "units", "dataset"]),
     ("store", &["event", "metric", "units"]),
-    ("engine", &["store"]),
+    ("engine", &["event", "store"]),
     ("runner", &["recorded", "event", "metric", "clock", "control", "sampler", "units"]),
     ("gate", &["event", "metric", "stats", "store", "units"]),
     ("report", &["interference", "event", "metric", "stats", "store", "gate", "engine", "units"]),
