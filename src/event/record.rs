@@ -11,6 +11,7 @@ use super::constraint::{Finding, Ruling};
 use super::end::StopReason;
 use super::interference::Interference;
 use super::job::JobSpec;
+use super::lane::Lane;
 use super::limits::Limits;
 use super::note::{LeftOut, Note};
 use super::stop::StopRecord;
@@ -328,6 +329,9 @@ pub struct RunRecord {
     /// Its place in a comparison; absent where it is part of none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairing: Option<Pairing>,
+    /// Where it ran, where others ran beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
     /// How much of its time others took the machine; absent where nothing is known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interference: Option<Interference>,
@@ -462,6 +466,7 @@ mod tests {
             verdict: None,
             limits: Limits::default(),
             saved_s_at_least: None,
+            lane: None,
             pairing: None,
             interference: None,
             machine: None,

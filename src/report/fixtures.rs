@@ -125,6 +125,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         verdict: None,
         limits: Limits::default(),
         saved_s_at_least: None,
+        lane: None,
         interference: None,
         machine: None,
         pairing: None,

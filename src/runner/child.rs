@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Sender};
 use fs_err::File;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use crate::event::{Allocator, JobSpec, Limits, Outlet, Usage};
+use crate::event::{Allocator, JobSpec, Outlet, Usage};
 use crate::sampler;
 
 use super::command::EVENTS;
@@ -18,7 +18,7 @@ use super::group::RunGroup;
 use super::spawn::spawn;
 use super::stream::Exit;
 use super::system::{self, Cpus};
-use super::{Launch, Streams};
+use super::{Launch, RunSpec, Streams};
 
 /// A running worker. Dropping it kills its process group and reaps it: no way out of the runner leaves an orphan.
 #[derive(Debug)]
@@ -38,6 +38,9 @@ const RETAIN: [(&str, &str); 3] = [
     ("MALLOC_TOP_PAD_", "100000000"),
 ];
 
+/// What says to CUDA which devices there are.
+const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
+
 /// What a pipe from a worker holds, in bytes. Of the 64 KiB that the kernel gives it, a program that writes in bursts fills all
 /// and waits for the reader, and the wait would count as its time.
 const PIPE: usize = 1 << 20;
@@ -49,15 +52,28 @@ pub struct Confinement {
     cpus: Option<Cpus>,
     /// The `cgroup.procs` of its control group, open for writing.
     door: Option<File>,
+    /// The one GPU that CUDA shows it, by its UUID.
+    gpu: Option<String>,
 }
 
 impl Confinement {
-    /// That of these limits and this control group.
-    pub(super) fn new(limits: &Limits, group: Option<&RunGroup>) -> io::Result<Self> {
+    /// That of the limits of this run, its lane and this control group.
+    pub(super) fn new(spec: &RunSpec, group: Option<&RunGroup>) -> io::Result<Self> {
+        let lane = spec.lane.as_ref();
+        let of_lane = lane.map_or(&[][..], |lane| &lane.cpus);
+        let cpus = if spec.limits.cpus.is_empty() { of_lane } else { &spec.limits.cpus };
         Ok(Self {
-            cpus: (!limits.cpus.is_empty()).then(|| Cpus::new(&limits.cpus)),
+            cpus: (!cpus.is_empty()).then(|| Cpus::new(cpus)),
             door: group.map(RunGroup::door).transpose()?,
+            gpu: lane.and_then(|lane| lane.gpu.clone()),
         })
+    }
+
+    /// Of what is run around a run: its lane alone.
+    pub(super) fn of_lane(spec: &RunSpec) -> Self {
+        let lane = spec.lane.as_ref();
+        let cpus = lane.map(|lane| Cpus::new(&lane.cpus));
+        Self { cpus, door: None, gpu: lane.and_then(|lane| lane.gpu.clone()) }
     }
 }
 
@@ -94,6 +110,9 @@ impl Worker {
         }
         for (name, value) in job.own.environment() {
             command.env(name, value);
+        }
+        if let Some(gpu) = &hold.gpu {
+            command.env(VISIBLE, gpu);
         }
         before_exec(&mut command, hold);
         let mut child = command.spawn()?;
@@ -208,6 +227,16 @@ pub fn adopt_orphans() {
 /// Removes adopted orphans that have ended from the process table. Call it while no worker is there to be waited for.
 pub fn reap_orphans() {
     while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
+}
+
+/// The same of this run, whose worker has been waited for. Beside other lanes only those that are still in its process group:
+/// their workers are children of ours as well, and each is waited for by its own lane.
+pub(super) fn reap_orphans_of(spec: &RunSpec, worker: Pid) {
+    if spec.lane.is_none() {
+        return reap_orphans();
+    }
+    let no_wait = rustix::process::WaitOptions::NOHANG;
+    while let Ok(Some(_)) = rustix::process::waitpgid(worker, no_wait) {}
 }
 
 /// The standard streams of a command.

@@ -61,16 +61,7 @@ pub fn execute(
             Err(Hindrance::Failed(failure)) => Err(failure),
             Err(Hindrance::Interrupted) => break,
         };
-        let execution = Execution {
-            spec,
-            groups: groups.as_ref(),
-            group: None,
-            sampler,
-            sink: &mut *sink,
-            sink_error: None,
-            clock: MonotonicClock,
-            began_ns: 0,
-        };
+        let execution = Execution::new(spec, groups.as_ref(), sampler, &mut *sink);
         execution.run(entered, interrupts, time)?;
         if last {
             cells.leave_after(spec, &specs[at + 1..]);
@@ -79,7 +70,8 @@ pub fn execute(
     Ok(())
 }
 
-struct Execution<'a, 'b> {
+/// One run.
+pub(super) struct Execution<'a, 'b> {
     spec: &'a RunSpec,
     groups: Option<&'a Result<Groups, GroupError>>,
     /// The control group of this run, if its limits need one.
@@ -92,9 +84,20 @@ struct Execution<'a, 'b> {
     began_ns: u64,
 }
 
-impl Execution<'_, '_> {
+impl<'a, 'b> Execution<'a, 'b> {
+    /// Of this run, which is not started yet.
+    pub(super) fn new(
+        spec: &'a RunSpec,
+        groups: Option<&'a Result<Groups, GroupError>>,
+        sampler: &'a Sampler,
+        sink: &'a mut Sink<'b>,
+    ) -> Self {
+        let (group, sink_error) = (None, None);
+        Self { spec, groups, group, sampler, sink, sink_error, clock: MonotonicClock, began_ns: 0 }
+    }
+
     /// Makes the run, or tells of it why it cannot be made.
-    fn run(
+    pub(super) fn run(
         mut self,
         entered: Result<(), Failure>,
         interrupts: &Interrupts,
@@ -116,10 +119,8 @@ impl Execution<'_, '_> {
             Err(failure) => not_made(self.spec, failure),
             Ok((worker, pipes, event_pipe)) => {
                 let (sender, receiver) = inbox::channel();
-                interrupts.attach(Some(sender.clone()));
-                let record = self.drive(worker, pipes, event_pipe, sender, &receiver);
-                interrupts.attach(None);
-                record
+                let _attached = interrupts.attach(sender.clone());
+                self.drive(worker, pipes, event_pipe, sender, &receiver)
             }
         }
     }
@@ -138,7 +139,7 @@ impl Execution<'_, '_> {
             .map_err(|error| format!("cannot make the pipe that a command reports to: {error}"))?;
         let events = event_pipe.as_ref().map(EventPipe::path);
         self.began_ns = self.clock.now_ns();
-        let started = Confinement::new(&spec.limits, self.group.as_ref())
+        let started = Confinement::new(spec, self.group.as_ref())
             .and_then(|hold| Worker::spawn(&spec.launch, &spec.job, events, hold));
         let within = [" within its limits", ""][usize::from(spec.limits.is_none())];
         let program = spec.launch.program.display();
@@ -208,7 +209,7 @@ impl Execution<'_, '_> {
         }
         worker.reap();
         let left = self.group.take().and_then(RunGroup::remove);
-        child::reap_orphans();
+        child::reap_orphans_of(self.spec, worker.pid());
         let (tail, sampled) = threads.join();
         let mut record = dispatcher.record(&tail);
         if let Some(why) = left {
@@ -225,9 +226,12 @@ impl Execution<'_, '_> {
         let watched = limits.memory_guard == Some(MemoryGuard::Watched);
         let limit = limits.memory_bytes.filter(|_| watched);
         let mut watch = limit.map(MemoryWatch::new);
+        let lane = self.spec.lane.as_ref().map(|lane| lane.cpus.clone());
         let started = self.sampler.start(pid, MonotonicClock, move |sample| {
             let beyond = watch.as_mut().and_then(|watch| {
-                watch.beyond(&sample, &MonotonicClock, || sampler::unshared_bytes(pid))
+                watch.beyond(&sample, &MonotonicClock, || {
+                    sampler::unshared_bytes(pid, lane.as_deref())
+                })
             });
             // The run may be over: then nobody wants the sample.
             let _ = inputs.send(Input::Sample(Box::new(sample)));
@@ -363,6 +367,7 @@ fn not_made(spec: &RunSpec, failure: Failure) -> RunRecord {
         }),
         limits: spec.limits.clone(),
         saved_s_at_least: None,
+        lane: spec.lane.clone(),
         interference: None,
         machine: None,
         pairing: spec.pairing.clone(),

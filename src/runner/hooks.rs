@@ -106,6 +106,19 @@ impl Cells {
         }
     }
 
+    /// What is known of the cell of this run, for whoever visits it alone until it is given back.
+    pub(super) fn lend(&mut self, spec: &RunSpec) -> Self {
+        let mut lent = Self::new(self.interrupts.clone());
+        lent.entered.extend(self.entered.remove_entry(&key(spec)));
+        lent
+    }
+
+    /// Takes back what was lent.
+    pub(super) fn take_back(&mut self, mut lent: Self) {
+        self.entered.append(&mut lent.entered);
+        self.failures.append(&mut lent.failures);
+    }
+
     /// What could not be cleaned up since this was last asked.
     pub fn failures(&mut self) -> Vec<Failure> {
         mem::take(&mut self.failures)
@@ -152,11 +165,11 @@ fn run(
     let started = start(&launch, spec, &sender, &tail);
     let mut worker =
         started.map_err(|error| failed(format!("cannot be started: {error}"), None))?;
-    interrupts.attach(Some(sender));
+    let attached = interrupts.attach(sender);
     let mut waiting = Waiting { worker: &worker, inputs: &inputs, open: 2, stopped: None };
     let exit = waiting.wait(spec, before);
     let Waiting { mut open, stopped, .. } = waiting;
-    interrupts.attach(None);
+    drop(attached);
     worker.reap();
     while open > 0 {
         match inputs.recv_timeout(LAST_OUTPUT) {
@@ -165,7 +178,7 @@ fn run(
             None => break,
         }
     }
-    child::reap_orphans();
+    child::reap_orphans_of(spec, worker.pid());
     match (stopped, exit) {
         (Some(Stopped::Interrupted), _) => Err(Hindrance::Interrupted),
         (Some(Stopped::TooLong(limit)), exit) => {
@@ -179,7 +192,9 @@ fn run(
 /// Starts it with the environment of the run; what it reports is nobody's.
 fn start(launch: &Launch, spec: &RunSpec, sender: &Sender, tail: &Tail) -> io::Result<Worker> {
     let events = Some("/dev/null".as_ref());
-    let (worker, pipes) = Worker::spawn(launch, &spec.job, events, Confinement::default())?;
+    // Not held by its limits, but within its lane.
+    let hold = Confinement::of_lane(spec);
+    let (worker, pipes) = Worker::spawn(launch, &spec.job, events, hold)?;
     if let (Some(stdout), Some(stderr)) = (pipes.stdout, pipes.stderr) {
         pipes::read_stderr(stdout, sender.clone(), Some(tail.clone()), None)?;
         pipes::read_stderr(stderr, sender.clone(), Some(tail.clone()), None)?;

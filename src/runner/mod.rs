@@ -16,6 +16,7 @@ mod group;
 mod hooks;
 mod inbox;
 mod interrupts;
+mod lanes;
 mod lines;
 mod memory;
 mod phase_order;
@@ -31,13 +32,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::control::policy::StopPolicy;
-use crate::event::{JobSpec, Limits, Pairing, Price, RunEvent};
+use crate::event::{JobSpec, Lane, Limits, Pairing, Price, RunEvent};
 use crate::recorded::Answer;
 use crate::sampler::{Capacity, GroupBase};
 
 pub use executor::{Order, execute};
 pub use hooks::Cells;
 pub use interrupts::Interrupts;
+pub use lanes::{SampledLane, execute_in_lanes};
 pub use recorded::VirtualTime;
 
 /// One run, ready to start.
@@ -59,6 +61,8 @@ pub struct RunSpec {
     pub launch: Launch,
     /// What of the machine it may use.
     pub limits: Limits,
+    /// Where it runs, while others run beside it; absent: it has the machine to itself.
+    pub lane: Option<Lane>,
     /// Where its control group is made; absent: its limits need none.
     pub group: Option<GroupBase>,
     /// Cores that the run may use: the denominator of `cpu.utilisation_of_limit`.

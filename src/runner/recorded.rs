@@ -82,6 +82,7 @@ fn record(spec: &RunSpec, answer: &Answer, visit: Visit<'_>) -> RunRecord {
         verdict: None,
         limits: spec.limits.clone(),
         saved_s_at_least: None,
+        lane: spec.lane.clone(),
         interference: None,
         machine: None,
         pairing: spec.pairing.clone(),

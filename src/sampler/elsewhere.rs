@@ -6,7 +6,7 @@ use crate::event::{GapKind, Usage};
 const WHY: &str = "process trees are read on Linux only";
 
 /// Nobody tells.
-pub(super) fn unshared_bytes(_pid: u32) -> Option<u64> {
+pub(super) fn unshared_bytes(_pid: u32, _lane: Option<&[u32]>) -> Option<u64> {
     None
 }
 
@@ -24,6 +24,16 @@ pub(super) struct HostProbe;
 impl TreeProbe {
     pub(super) fn new(pid: u32) -> Self {
         Self(pid)
+    }
+
+    pub(super) const fn in_lane(self, _cpus: &[u32]) -> Self {
+        self
+    }
+}
+
+impl HostProbe {
+    pub(super) const fn in_lane(self, _cpus: &[u32]) -> Self {
+        self
     }
 }
 

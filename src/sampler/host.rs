@@ -30,7 +30,15 @@ pub(super) struct HostProbe {
     reading: HostReading,
     due_ns: u64,
     buffer: Vec<u8>,
+    /// The CPUs of the run's lane, where other lanes have the others.
+    lane: Option<Vec<u32>>,
 }
+
+/// Room for the line of a CPU in `/proc/stat`: ten numbers of twenty digits.
+const LINE: usize = 220;
+
+/// Why a figure of all lanes together is none of one.
+const OF_ALL_LANES: &str = "it is one figure for all lanes together";
 
 const PRESSURE: [(&str, &str); 3] = [
     ("cpu", "host.cpu_pressure_ns"),
@@ -59,7 +67,17 @@ impl HostProbe {
             due_ns: 0,
             // The first line is all that is wanted of /proc/stat.
             buffer: vec![0; 1024],
+            lane: None,
         }
+    }
+
+    /// The same as seen from a lane of these CPUs: what is counted by CPU is that of the lane, and what is not is a gap.
+    pub(super) fn in_lane(mut self, cpus: &[u32]) -> Self {
+        let lines = cpus.iter().max().map_or(0, |last| *last as usize + 2);
+        self.buffer.resize(self.buffer.len().max(lines * LINE), 0);
+        self.thermal = Thermal::of(&SysRoot::system(), Some(cpus));
+        self.lane = Some(cpus.to_vec());
+        self
     }
 
     /// One reading, with what could not be read reported to `gaps`.
@@ -71,7 +89,8 @@ impl HostProbe {
         }
         let buffer = &mut self.buffer;
         let stat = self.stat.read(buffer).and_then(|text| {
-            let known = parse::host_times(&mut reading, text, self.ns_per_tick);
+            let known =
+                parse::host_times(&mut reading, text, self.ns_per_tick, self.lane.as_deref());
             known.then_some(()).ok_or_else(|| io::ErrorKind::InvalidData.into())
         });
         if let Err(error) = stat {
@@ -79,6 +98,27 @@ impl HostProbe {
                 gaps.report(field, &reason("/proc/stat", &error));
             }
         }
+        if self.lane.is_some() {
+            self.leave_out(gaps);
+        } else {
+            self.read_waits(&mut reading, gaps);
+        }
+        if self.lane.is_none() || self.quota_is_own {
+            self.read_throttled(&mut reading, gaps);
+        }
+        reading
+    }
+
+    /// What is counted for all lanes together.
+    fn leave_out(&self, gaps: &mut GapLedger) {
+        let throttled = (!self.quota_is_own).then_some("host.throttled_ns");
+        for field in PRESSURE.map(|(_, field)| field).into_iter().chain(throttled) {
+            gaps.report_as(field, GapKind::Unsupported, OF_ALL_LANES);
+        }
+    }
+
+    fn read_waits(&mut self, reading: &mut HostReading, gaps: &mut GapLedger) {
+        let buffer = &mut self.buffer;
         let waits = self.pressure.each_ref().map(|source| {
             let text = source.read(buffer)?;
             parse::pressure(text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
@@ -93,13 +133,16 @@ impl HostProbe {
         let [cpu, memory, io] = waits.map(Result::ok);
         (reading.cpu_pressure_ns, reading.memory_pressure_ns, reading.io_pressure_ns) =
             (cpu, memory, io);
+    }
+
+    fn read_throttled(&mut self, reading: &mut HostReading, gaps: &mut GapLedger) {
+        let buffer = &mut self.buffer;
         reading.throttled_ns =
             self.throttle.as_ref().and_then(|source| parse::throttled(source.read(buffer).ok()?));
         if reading.throttled_ns.is_none() {
             let why = "no control group with a CPU controller says how long it was throttled";
             gaps.report_as("host.throttled_ns", GapKind::Unsupported, why);
         }
-        reading
     }
 }
 
@@ -160,6 +203,27 @@ mod tests {
                 "host.throttled_ns"
             ]
         );
+    }
+
+    #[test]
+    fn a_lane_has_what_is_counted_by_cpu_and_no_figure_of_all_lanes() {
+        let (_dir, root) = fake(&[
+            (
+                "stat",
+                "cpu  300 0 0 0 0 0 0 9 0 0\ncpu0 100 0 0 0 0 0 0 4 0 0\ncpu1 200 0 0 0 0 0 0 5 0 0\n",
+            ),
+            ("pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=31\n"),
+        ]);
+        let mut probe = HostProbe::new(&root, 1).in_lane(&[1]);
+        let mut gaps = GapLedger::default();
+        let reading = probe.read_now(0, &mut gaps);
+        let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second();
+        assert_eq!((reading.busy_ns, reading.steal_ns), (Some(200 * tick), Some(5 * tick)));
+        assert_eq!((reading.cpu_pressure_ns, reading.throttled_ns), (None, None));
+        let of_lanes = gaps.current().into_iter().filter(|gap| gap.reason.detail == OF_ALL_LANES);
+        let fields: Vec<_> = of_lanes.map(|gap| gap.field).collect();
+        let waits = ["host.cpu_pressure_ns", "host.memory_pressure_ns", "host.io_pressure_ns"];
+        assert_eq!(fields, [&waits[..], &["host.throttled_ns"]].concat());
     }
 
     #[test]

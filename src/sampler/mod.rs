@@ -63,12 +63,13 @@ use crate::event::Usage;
 mod children_tests;
 
 /// Resident memory of the tree below process `pid` with each shared page counted once, in bytes; `None` where the system
-/// does not tell. Dearer than a tick: for the moment at which a sum that counts them more than once is not enough.
-pub fn unshared_bytes(pid: u32) -> Option<u64> {
+/// does not tell. Dearer than a tick: for the moment at which a sum that counts them more than once is not enough. `lane`: the CPUs
+/// of its lane, where there are others beside it.
+pub fn unshared_bytes(pid: u32, lane: Option<&[u32]>) -> Option<u64> {
     #[cfg(target_os = "linux")]
-    let found = tree::unshared_bytes(&proc::ProcRoot::system(), pid);
+    let found = tree::unshared_bytes(&proc::ProcRoot::system(), pid, lane);
     #[cfg(not(target_os = "linux"))]
-    let found = elsewhere::unshared_bytes(pid);
+    let found = elsewhere::unshared_bytes(pid, lane);
     found
 }
 

@@ -26,8 +26,19 @@ pub(super) struct Thermal {
 impl Thermal {
     /// Those of this machine.
     pub(super) fn new(root: &SysRoot) -> Self {
+        Self::of(root, None)
+    }
+
+    /// The same, or those of these CPUs alone.
+    pub(super) fn of(root: &SysRoot, lane: Option<&[u32]>) -> Self {
         let cpus = root.join("devices/system/cpu");
-        let numbered = |name: &String| name.strip_prefix("cpu").is_some_and(sysfs::is_number);
+        let numbered = |name: &String| {
+            let number = name.strip_prefix("cpu").filter(|number| sysfs::is_number(number));
+            let is_of_lane = |number: &str| {
+                lane.is_none_or(|lane| number.parse().is_ok_and(|cpu| lane.contains(&cpu)))
+            };
+            number.is_some_and(is_of_lane)
+        };
         let numbered = sysfs::names(&cpus).into_iter().filter(numbered);
         let mut cores = Vec::new();
         for name in numbered.take(MOST_CORES) {

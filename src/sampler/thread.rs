@@ -12,7 +12,7 @@ use super::probe::{GapLedger, Probe, Tick};
 use super::schedule::{Due, Schedule};
 use super::sources::{Sources, probes};
 use crate::clock::{Clock, ManualClock};
-use crate::event::{Gap, GapKind, ResourceSample};
+use crate::event::{Gap, GapKind, Lane, ResourceSample};
 
 /// Why there is no sampler.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,15 @@ pub struct Sampler {
 impl Sampler {
     /// Loads what must be loaded, and tries every probe once on this very process.
     pub fn new(policy: SamplerPolicy) -> Self {
-        let sources = Sources::new(policy);
+        Self::of(Sources::new(policy))
+    }
+
+    /// The same for the runs on this lane, beside others: what cannot be told apart from theirs is a gap.
+    pub fn in_lane(&self, lane: &Lane) -> Self {
+        Self::of(Sources { lane: Some(lane.clone()), ..self.sources.clone() })
+    }
+
+    fn of(sources: Sources) -> Self {
         let mut reader = ProbeReader::new(std::process::id(), &sources);
         reader.begin();
         let mut sample = ResourceSample::default();

@@ -48,6 +48,7 @@ fn visit(cell: &str, repeat: u32, rate: f64) -> RunRecord {
         verdict: None,
         limits: Limits::default(),
         saved_s_at_least: None,
+        lane: None,
         pairing: None,
         interference: None,
         machine: None,

@@ -56,6 +56,7 @@ impl Maker {
             price: request.plan.price.clone(),
             limits,
             group: self.means.base.clone().filter(|_| grouped),
+            lane: None,
             pairing: None,
             answer: run.answer.clone(),
         };

@@ -54,6 +54,7 @@ impl Dispatcher {
             limits: self.spec.limits.clone(),
             saved_s_at_least: self.controller.saved_s_at_least(),
             pairing: self.spec.pairing.clone(),
+            lane: self.spec.lane.clone(),
             interference: self.controller.interference(),
             machine: None,
         }

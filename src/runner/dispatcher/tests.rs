@@ -30,6 +30,7 @@ fn spec() -> RunSpec {
         },
         limits: Limits::default(),
         group: None,
+        lane: None,
         usable_cores: 2.0,
         grams_per_kwh: None,
         price: None,

@@ -80,6 +80,8 @@ pub(super) struct GpuProbe {
     counters: Counters,
     /// Time of the last answer whose cost was counted.
     counted_ns: Option<u64>,
+    /// The one device that is of interest; absent: all.
+    only: Option<String>,
 }
 
 impl GpuProbe {
@@ -90,12 +92,22 @@ impl GpuProbe {
             shared_ids: pids_are_shared(),
             counters: Counters::default(),
             counted_ns: None,
+            only: None,
         }
+    }
+
+    /// The same, of this device alone: the others are those of other lanes.
+    pub(super) fn of_device(mut self, uuid: &str) -> Self {
+        self.only = Some(uuid.to_owned());
+        self
     }
 
     fn take(&mut self, answers: &Answers, tick: &mut Tick<'_>) {
         let tree = Tree { pids: tick.pids, shared_ids: self.shared_ids };
-        for raw in &answers.devices {
+        let is_wanted = |raw: &&reading::Raw| {
+            self.only.as_ref().is_none_or(|only| *only == raw.identity.device)
+        };
+        for raw in answers.devices.iter().filter(is_wanted) {
             let reading = reading::map(raw, tree, &mut self.counters, tick.gaps);
             tick.sample.gpus.push(reading);
         }

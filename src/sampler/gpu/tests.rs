@@ -37,6 +37,7 @@ fn probe(source: Result<Arc<Background<Result<Answers, Reason>>>, Reason>) -> Gp
         shared_ids: true,
         counters: Counters::default(),
         counted_ns: None,
+        only: None,
     }
 }
 

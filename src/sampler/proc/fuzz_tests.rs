@@ -94,7 +94,7 @@ fn all_parsers(text: &[u8]) {
     }
     assert!(parse::ids(text).count() <= text.len());
     let mut reading = HostReading::default();
-    let told = parse::host_times(&mut reading, text, 10_000_000);
+    let told = parse::host_times(&mut reading, text, 10_000_000, None);
     assert!(told || reading == HostReading::default(), "{words}");
     let groups = Cgroups::of_texts(&words, &words);
     assert!(groups.depth() <= text.len() + 1);

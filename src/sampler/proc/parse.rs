@@ -102,9 +102,30 @@ pub(in crate::sampler) fn run_delay(text: &[u8]) -> Option<u64> {
 /// Busy and stolen ticks of the first line of `/proc/stat`. Guest time is part of user time already.
 pub(in crate::sampler) fn machine_ticks(text: &[u8]) -> Option<(u64, u64)> {
     let line = text.split(|byte| *byte == b'\n').next()?;
-    let line = std::str::from_utf8(line).ok()?.strip_prefix("cpu ")?;
+    ticks_of(std::str::from_utf8(line).ok()?.strip_prefix("cpu ")?)
+}
+
+/// The same of these CPUs together; nothing where one of them is missing (it was taken offline): the sum over the others would
+/// be another one.
+pub(in crate::sampler) fn ticks_of_cpus(text: &[u8], cpus: &[u32]) -> Option<(u64, u64)> {
+    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let of_cpus = lines.map_while(|line| line.strip_prefix("cpu")).filter_map(|line| {
+        let (number, ticks) = line.split_once(' ')?;
+        cpus.contains(&number.parse().ok()?).then(|| ticks_of(ticks))
+    });
+    let (mut sum, mut found) = ((0_u64, 0_u64), 0);
+    for ticks in of_cpus {
+        let (busy, steal) = ticks?;
+        sum = (sum.0.checked_add(busy)?, sum.1.checked_add(steal)?);
+        found += 1;
+    }
+    (found == cpus.len()).then_some(sum)
+}
+
+/// Busy and stolen ticks of what follows the name in a line of `/proc/stat`.
+fn ticks_of(fields: &str) -> Option<(u64, u64)> {
     let fields: Vec<u64> =
-        line.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+        fields.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
     let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = fields[..] else {
         return None;
     };
@@ -145,13 +166,15 @@ pub(in crate::sampler) fn ids(text: &[u8]) -> impl Iterator<Item = u32> + '_ {
         .filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok())
 }
 
-/// Adds `reading` to the machine's busy and stolen time.
+/// Puts the busy and stolen time of the machine into `reading`, or of these CPUs; whether it is known.
 pub(in crate::sampler) fn host_times(
     reading: &mut HostReading,
     text: &[u8],
     ns_per_tick: u64,
+    cpus: Option<&[u32]>,
 ) -> bool {
-    let Some((busy, steal)) = machine_ticks(text) else {
+    let ticks = cpus.map_or_else(|| machine_ticks(text), |cpus| ticks_of_cpus(text, cpus));
+    let Some((busy, steal)) = ticks else {
         return false;
     };
     reading.busy_ns = busy.checked_mul(ns_per_tick);
@@ -168,6 +191,25 @@ mod tests {
 
     fn line(name: &[u8]) -> Vec<u8> {
         [b"42 (", name, b")", TAIL].concat()
+    }
+
+    #[test]
+    fn the_cpus_of_a_lane_are_told_apart() {
+        let text = b"cpu  60 0 6 9 0 0 0 3 0 0\ncpu0 10 1 2 5 6 3 4 1 0 0\ncpu1 20 0 0 0 0 0 0 0 0 0\ncpu10 30 0 0 0 0 0 0 2 0 0\nintr 7 1\nctxt 1\n";
+        for (cpus, found) in [
+            (&[0][..], Some((20, 1))),
+            (&[1], Some((20, 0))),
+            (&[0, 10], Some((50, 3))),
+            // Offline.
+            (&[0, 2], None),
+            (&[100], None),
+            (&[], Some((0, 0))),
+        ] {
+            assert_eq!(ticks_of_cpus(text, cpus), found, "{cpus:?}");
+        }
+        assert_eq!(ticks_of_cpus(b"cpu0 1 2 x", &[0]), None);
+        assert_eq!(ticks_of_cpus(b"", &[0]), None);
+        assert_eq!(machine_ticks(text), Some((66, 3)));
     }
 
     #[test]

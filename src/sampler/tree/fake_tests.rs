@@ -404,17 +404,17 @@ fn shared_pages_are_counted_once() {
     fake.children(20, 20, "30 ");
     let root = ProcRoot::at(fake.dir.path());
     // A kernel without the file.
-    assert_eq!(unshared_bytes(&root, 10), None);
+    assert_eq!(unshared_bytes(&root, 10, None), None);
     fake.write("10/smaps_rollup", "Rss:  900 kB\nPss:  300 kB\nPss_Anon: 1 kB\n");
     fake.write("20/smaps_rollup", "Rss:  900 kB\nPss:  310 kB\n");
     // The third ends at this moment.
-    assert_eq!(unshared_bytes(&root, 10), Some(610 * 1024));
-    assert_eq!(unshared_bytes(&root, 99), None);
+    assert_eq!(unshared_bytes(&root, 10, None), Some(610 * 1024));
+    assert_eq!(unshared_bytes(&root, 99, None), None);
 }
 
 #[test]
 fn this_process_holds_memory_of_its_own() {
-    let held = unshared_bytes(&ProcRoot::system(), std::process::id()).unwrap();
+    let held = unshared_bytes(&ProcRoot::system(), std::process::id(), None).unwrap();
     assert!((1 << 20..1 << 40).contains(&held), "{held}");
 }
 

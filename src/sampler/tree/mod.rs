@@ -111,6 +111,12 @@ impl TreeProbe {
         }
     }
 
+    /// The same, beside other lanes: what may run elsewhere than on these CPUs is theirs.
+    pub(super) fn in_lane(mut self, cpus: &[u32]) -> Self {
+        self.processes.within(cpus);
+        self
+    }
+
     fn discover(&mut self, now_ns: u64) {
         let before = thread_cpu_ns();
         let adopts = self.look_soon || now_ns >= self.adopts_ns;
@@ -261,10 +267,12 @@ impl Probe for TreeProbe {
 
 /// Resident memory of the tree below `pid` with each shared page counted once (the sum of the proportional set sizes of
 /// `smaps_rollup`), in bytes; `None` where that cannot be read. The kernel walks all pages for it: some milliseconds a gigabyte.
-pub(super) fn unshared_bytes(root: &ProcRoot, pid: u32) -> Option<u64> {
+/// `lane`: the CPUs of its lane, where there are others beside it.
+pub(super) fn unshared_bytes(root: &ProcRoot, pid: u32, lane: Option<&[u32]>) -> Option<u64> {
     let own = root.is_live().then(std::process::id);
     let (mut processes, found) = ProcessTree::new(root.clone(), pid, own);
     found.ok()?;
+    lane.into_iter().for_each(|cpus| processes.within(cpus));
     processes.discover(true);
     let mut sum = None;
     for member in &processes.members {

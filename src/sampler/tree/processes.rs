@@ -9,9 +9,14 @@
 //! in a group of its own in the root's session, and is not older than the root; provided that the root has a group of its
 //! own, as a worker has. What perftune starts itself stays in its group and session, except for workers, of which there
 //! is one at a time: so whoever else is there is an orphan of this one. What an earlier run has left behind is older.
+//!
+//! Beside other lanes there are other workers, and orphans of theirs. Each lane has CPUs of its own, to which all that is started
+//! there is bound: so an orphan belongs to the lane whose CPUs it may run on, unless it is in the root's group.
 
 use std::collections::HashMap;
 use std::io;
+
+use rustix::thread::CpuSet;
 
 use super::process::{Missing, Process};
 use crate::event::Reason;
@@ -28,6 +33,8 @@ pub(super) struct ProcessTree {
     own_pid: Option<u32>,
     /// How its orphans are told from others, if the root has a group of its own.
     orphans: Option<OrphanRule>,
+    /// The CPUs of its lane, where there are others beside it.
+    lane: Option<Vec<u32>>,
     finder: Finder,
     pub(super) members: Vec<Process>,
 }
@@ -85,8 +92,13 @@ impl ProcessTree {
             }
             Err(missing) => (Vec::new(), None, Err(missing)),
         };
-        let processes = Self { root, own_pid, orphans, finder, members };
+        let processes = Self { root, own_pid, orphans, lane: None, finder, members };
         (processes, result)
+    }
+
+    /// From now on orphans that may run elsewhere than on these CPUs are those of another lane.
+    pub(super) fn within(&mut self, cpus: &[u32]) {
+        self.lane = Some(cpus.to_vec());
     }
 
     /// Looks for new members and threads; among the orphans that have become our own children only if `adopts`.
@@ -124,10 +136,17 @@ impl ProcessTree {
             }
             if let Ok(process) = Process::open(&self.root, child, self.keeps(), false)
                 && orphans.has(&process)
+                && (process.group == orphans.group || self.is_of_lane(child))
             {
                 self.members.push(process);
             }
         }
+    }
+
+    /// Whether a process may run on no other CPUs than those of the lane.
+    fn is_of_lane(&self, pid: u32) -> bool {
+        let Some(lane) = &self.lane else { return true };
+        affinity(pid).is_some_and(|cpus| cpus.iter().all(|cpu| lane.contains(cpu)))
     }
 
     fn knows(&self, pid: u32) -> bool {
@@ -178,6 +197,14 @@ impl ProcessTree {
         };
         self.members.sort_by_cached_key(|member| depth(member.id.pid));
     }
+}
+
+/// The CPUs that a process may run on; none where it is gone.
+fn affinity(pid: u32) -> Option<Vec<u32>> {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().ok()?)?;
+    let set = rustix::thread::sched_getaffinity(Some(pid)).ok()?;
+    let cpus = (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu));
+    Some(cpus.filter_map(|cpu| u32::try_from(cpu).ok()).collect())
 }
 
 fn all_parents(root: &ProcRoot) -> Vec<(u32, u32)> {
