@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::fingerprint::{STATISTICS, one_or_all, session_id};
-use crate::event::{Fingerprint, FingerprintDifference, RunRecord};
+use crate::event::fingerprint::{LANES, STATISTICS, one_or_all, session_id};
+use crate::event::{Fingerprint, FingerprintDifference, Lane, RunRecord};
 use crate::sampler::{self, Machine};
 use crate::store::{ManifestHead, Recorded};
 
@@ -33,9 +33,15 @@ pub struct SessionIdentity {
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// This machine with this version of perftune: what is known of the environment before any run.
-pub fn fingerprint(machine: &Machine) -> Fingerprint {
+/// This machine, or a lane of it where there are several, with this version of perftune: what is known of the environment before
+/// any run.
+pub fn fingerprint(machine: &Machine, lanes: &[Lane]) -> Fingerprint {
     let mut found = machine.fingerprint();
+    if let Some(lane) = lanes.first() {
+        let gpu = lane.gpu.as_ref().map_or("", |_| ", each with a GPU");
+        let said = format!("{} of {} CPUs{gpu}", lane.of, lane.cpus.len());
+        found.hard.insert(LANES.to_owned(), said);
+    }
     let own = env!("CARGO_PKG_VERSION");
     found.hard.insert("statistics".to_owned(), STATISTICS.to_owned());
     found.soft.insert("perftune".to_owned(), own.to_owned());
@@ -44,7 +50,7 @@ pub fn fingerprint(machine: &Machine) -> Fingerprint {
 
 /// That of runs of the native worker with the default number of threads; `worker` is what it says of its versions.
 pub fn fingerprint_of_defaults(worker: Option<&str>) -> Fingerprint {
-    let mut found = fingerprint(&Machine::read());
+    let mut found = fingerprint(&Machine::read(), &[]);
     let threads = sampler::usable_threads().to_string();
     found.hard.insert(THREADS.to_owned(), threads);
     let mut parts = worker.unwrap_or_default().split([',', '\n']);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Fault;
 use super::datasets::Catalogue;
+use super::lanes::{self, Lanes};
 use crate::config::plan::Plan;
 use crate::config::{self, CommandRequest, GridSource, GridText, MachineFacts, Request};
 use crate::sampler;
@@ -34,6 +35,8 @@ pub struct GridFile<'a> {
     pub repeat: Option<Repeats>,
     /// Time for the whole grid, instead of the grid's.
     pub budget: Option<Span>,
+    /// Cells that run side by side, instead of the grid's lanes.
+    pub jobs: Option<Lanes>,
     /// No run is stopped early.
     pub full: bool,
     /// The most cells.
@@ -87,6 +90,8 @@ fn planned(grid: &GridFile<'_>, source: GridSource, base_dir: PathBuf) -> Result
         seed: grid.seed,
         repeat: grid.repeat,
         budget: grid.budget,
+        jobs: grid.jobs,
+        lanes: lanes::of_machine,
         full: grid.full,
         keeps_names: grid.keeps_names,
         max_cells: grid.max_cells,

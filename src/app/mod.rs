@@ -21,6 +21,7 @@ pub mod folders;
 pub mod follow;
 pub mod front;
 pub mod grid;
+pub mod lanes;
 pub mod launch;
 pub mod merge;
 pub mod observer;

@@ -13,6 +13,7 @@ use super::output::{self, Screen};
 use super::progress;
 use super::status;
 use crate::app::Fault;
+use crate::app::lanes::Lanes;
 use crate::app::merge::Merged;
 use crate::app::tasks::{self, EngineName, SubmitRequest, Submitted};
 use crate::config::plan::Plan;
@@ -32,6 +33,16 @@ pub fn is_asked(args: &RunArgs, plan: &Plan) -> Result<bool, Fault> {
     }
     let others = [
         ("--shard", args.shard.is_some(), "its tasks are the parts of the grid: leave it out"),
+        (
+            "--jobs",
+            args.jobs.is_some_and(|jobs| jobs != Lanes::ONE),
+            "its tasks run side by side by themselves; give each the cores that a cell needs, with [engine] cpus_per_task",
+        ),
+        (
+            "[run] lanes",
+            args.jobs.is_none() && !plan.lanes.is_empty(),
+            "add --jobs 1: its tasks run side by side by themselves",
+        ),
         (
             "--shadow",
             args.shadow,

@@ -33,6 +33,7 @@ impl Settings {
             seed: self.seed.0,
             repeats: self.repeats,
             budget_s: self.budget_s,
+            lanes: Vec::new(),
             search: self.search.policy(self.seed.0, self.budget_s),
             varying,
             cells: runs.iter().filter(|run| run.repeat == 1).map(|run| run.cell.clone()).collect(),

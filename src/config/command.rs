@@ -151,6 +151,9 @@ fn request<'a>(asked: &CommandRequest<'a>, one: bool) -> Request<'a> {
         seed: None,
         repeat: asked.repeat.or(one.then_some(Repeats::Fixed(1))),
         budget: asked.budget,
+        jobs: None,
+        // Commands are run one after the other.
+        lanes: |_| Ok(Vec::new()),
         full: false,
         keeps_names: true,
         max_cells: MOST_RUNS,

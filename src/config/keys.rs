@@ -9,6 +9,7 @@ use super::gate;
 use super::header::{self, MOST_REPEATS, SEED};
 use super::key::Kind::{Count, Duration, Flag, Fraction, Names, Number, Own, Share, Word};
 use super::key::{At, KeyDef, Kind};
+use super::lanes;
 use super::limits;
 use super::metrics;
 use super::objectives;
@@ -47,6 +48,9 @@ const SIZES: &str = r#"{ "anyOf": [
 const CPUS: &str = r#"{ "anyOf": [
     { "type": "integer", "minimum": 1, "maximum": 1024 },
     { "type": "array", "items": { "type": "integer", "minimum": 0 }, "minItems": 1 }] }"#;
+const LANES: &str = r#"{ "anyOf": [
+    { "type": "integer", "minimum": 1 },
+    { "type": "string", "pattern": "^(cores:[1-9][0-9]*|gpu)$" }] }"#;
 /// A text, or a list of them.
 const TEXTS: &str =
     r#"{ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }"#;
@@ -99,6 +103,15 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key("run.budget", Duration(0.001, LONGEST_S, |s, v, _| s.budget_s = Some(v.as_secs())))
         .about("time for the whole grid; what is not run by then is left to --resume")
         .never(|plan, _| plan.budget_s.into()),
+    key(
+        "run.lanes",
+        Own("a number of lanes, \"cores:2\" or \"gpu\"", LANES, |s, entry, _, _| {
+            s.lanes = Some((lanes::read(&entry.node)?, entry.node.place));
+            Ok(())
+        }),
+    )
+    .about("cells that run side by side, each on cores of its own; cores:2: as many as have two cores, gpu: one for each GPU")
+    .never(|_, _| 1.into()),
     key("search.method", Word(METHODS, |s, word, at| s.search.method = Some((word, at.key))))
         .about("how cells are chosen; auto: bayes; grid: all of them")
         .never(|_, _| AUTO.into()),

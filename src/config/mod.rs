@@ -22,6 +22,7 @@ mod gate;
 mod header;
 mod key;
 mod keys;
+mod lanes;
 mod layers;
 mod limits;
 mod lookup;
@@ -230,8 +231,12 @@ struct Told<'a> {
 
 impl Told<'_> {
     /// What the values of its axes are checked against.
-    fn world<'a>(&'a self, settings: &Settings, request: &'a Request<'_>) -> World<'a> {
-        let machine = &request.machine;
+    fn world<'a>(
+        &'a self,
+        settings: &Settings,
+        machine: &MachineFacts,
+        request: &'a Request<'_>,
+    ) -> World<'a> {
         World {
             foreign: settings.worker.program != WorkerProgram::Native,
             commands: models::names(self.commands, self.root),
@@ -269,7 +274,9 @@ fn planned(
     settings.declared = declared;
     let of_search = settings.search.budget.map(|(budget_s, _)| budget_s);
     settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s).or(of_search);
-    let (machine, world) = (&request.machine, told.world(&settings, request));
+    let lanes = lanes::cut(&mut settings, request, problems);
+    let machine = &lanes::narrowed(&request.machine, &lanes);
+    let world = told.world(&settings, machine, request);
     let named = recorded::named(root);
     let found = scripts::Found { catalogue: request.catalogue, named: &named };
     let scripts = scripts::read(root, &context, &found, world.foreign, problems);
@@ -312,7 +319,9 @@ fn planned(
         max_cells: request.max_cells,
     };
     // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
-    of_cells(&builder, &cells, all, request, world.narrowed, problems)
+    let plan = of_cells(&builder, &cells, all, request, world.narrowed, problems)?;
+    lanes::check(&lanes, &settings, &plan.runs, &request.machine, problems);
+    problems.check(Some(Plan { lanes, ..plan }))
 }
 
 /// The cells of a whole grid: `all`, less those that were `asked` for and not planned, since no recorded table has them.

@@ -11,7 +11,7 @@ use super::template::{CommandModel, MetricFile};
 use super::world::GridText;
 use crate::control::policy::StopPolicy;
 use crate::engine::EnginePolicy;
-use crate::event::{JobSpec, Limits, Objective, Price, Work};
+use crate::event::{JobSpec, Lane, Limits, Objective, Price, Work};
 use crate::gate::GatePolicy;
 use crate::metric::Better;
 use crate::recorded::Answer;
@@ -35,6 +35,9 @@ pub struct Plan {
     /// Time for the whole grid, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget_s: Option<f64>,
+    /// Where cells run side by side; empty: each has the machine to itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<Lane>,
     /// A search instead of all cells.
     #[serde(skip)]
     pub search: Option<SearchPolicy>,

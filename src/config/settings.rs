@@ -16,6 +16,7 @@ use super::serving::Serving;
 use super::template::MetricFile;
 use crate::control::policy::StopPolicy;
 use crate::document::problems::{GRID, Place};
+use crate::engine::Lanes;
 use crate::event::{Axis, DeclaredMetric, Price, TrainSpec, Work};
 use crate::gate::GatePolicy;
 use crate::sampler::policy::SamplerPolicy;
@@ -46,6 +47,8 @@ pub(super) struct Settings {
     /// `max_repeats`, and where it stands.
     pub(super) max_repeats: Option<(u32, Place)>,
     pub(super) budget_s: Option<f64>,
+    /// How many cells run side by side, and where that stands.
+    pub(super) lanes: Option<(Lanes, Place)>,
     pub(super) search: SearchAsked,
     /// Its axes are not set.
     pub(super) train: TrainSpec,
@@ -99,6 +102,7 @@ impl Default for Settings {
             repeats: Repeats::AUTO,
             max_repeats: None,
             budget_s: None,
+            lanes: None,
             search: SearchAsked::default(),
             train: TrainSpec {
                 epochs: 10,

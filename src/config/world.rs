@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::DataError;
 use crate::document::problems::{GRID, Place, Problems};
 use crate::document::tree::Node;
-use crate::event::{AxisList, ScriptHolds};
+use crate::engine::{Lanes, LanesError};
+use crate::event::{AxisList, Lane, ScriptHolds};
 use crate::sampler::LimitMeans;
 use crate::schedule::Repeats;
 use crate::units::Span;
@@ -116,6 +117,10 @@ pub struct Request<'a> {
     pub repeat: Option<Repeats>,
     /// `--budget`: instead of the file's.
     pub budget: Option<Span>,
+    /// `--jobs`: instead of the file's `lanes`.
+    pub jobs: Option<Lanes>,
+    /// Cuts the machine into lanes.
+    pub lanes: fn(Lanes) -> Result<Vec<Lane>, LanesError>,
     /// `--full`: no run stops early.
     pub full: bool,
     /// Axes that the file varies stay in the names of runs where `set` leaves one value, so that the runs of several calls

@@ -528,6 +528,7 @@ pub const COLUMNS: &[&str] = &[
     "known",
     "low",
     "machine",
+    "lane",
     "metric",
     "note",
     "pareto",

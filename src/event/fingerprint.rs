@@ -12,6 +12,14 @@ pub const STATISTICS: &str = "1";
 /// What stands where one side does not tell a field.
 const NOT_TOLD: &str = "not told";
 
+/// The field of lanes, which is absent where each run has the machine to itself.
+pub const LANES: &str = "lanes";
+
+/// What is said of a field that is absent.
+fn absent(field: &str) -> &'static str {
+    if field == LANES { "one" } else { NOT_TOLD }
+}
+
 /// Fields that only a run tells: where one side has none, nothing is known to differ.
 const TOLD_BY_RUNS: &[&str] = &["libtorch"];
 
@@ -53,7 +61,7 @@ impl Fingerprint {
                 let (ours, theirs) = (self.get(field), other.get(field));
                 let said_by_both = ours.is_some() && theirs.is_some();
                 let by_run = TOLD_BY_RUNS.contains(&field.as_str());
-                let told = |value: Option<&str>| value.unwrap_or(NOT_TOLD).to_owned();
+                let told = |value: Option<&str>| value.unwrap_or(absent(field)).to_owned();
                 (ours != theirs).then(|| FingerprintDifference {
                     field: field.clone(),
                     baseline: told(ours),

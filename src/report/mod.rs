@@ -40,6 +40,7 @@ pub mod words;
 
 mod data;
 mod interference;
+mod lanes;
 mod settings;
 mod spared;
 mod uneven;

@@ -43,6 +43,15 @@ pub(super) fn machine<T>(rows: &[T], of: impl Fn(&T) -> Vec<u32>) -> Option<Colu
     any.then(|| Column::words("machine", rows, shown))
 }
 
+/// On which lane each run was made, where others ran beside it.
+pub(super) fn lane(records: &[RunRecord]) -> Option<Column> {
+    let number = |record: &RunRecord| record.lane.as_ref().map(|lane| lane.number);
+    let any = records.iter().any(|record| number(record).is_some());
+    let shown =
+        |record: &RunRecord| number(record).map_or_else(|| "-".to_owned(), |n| n.to_string());
+    any.then(|| Column::words("lane", records, shown).ranked(7))
+}
+
 /// The settings besides model and data set that differ between the runs, and the load, where that was not always one request
 /// after the other.
 pub(super) fn settings(records: &[&RunRecord]) -> Vec<Column> {

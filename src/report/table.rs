@@ -9,8 +9,9 @@ use super::ending::{self, verdicts};
 use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final, scale_of};
 use super::interference::{interference, spinning};
+use super::lanes::lanes;
 use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
-use super::settings::{identity, machine, settings};
+use super::settings::{identity, lane, machine, settings};
 use super::spared::spared;
 use super::uneven::uneven;
 use super::untested::{is_untested, untested};
@@ -65,7 +66,7 @@ pub(super) fn under(
         out.push_str(&found.text(closing.front, records, width));
     }
     out.extend(closing.machines.iter().map(|said| wrap(said, width, "  ")));
-    let busy = [interference(records), spinning(records)];
+    let busy = [lanes(records), interference(records), spinning(records)];
     let rest = [untested(records), spared(records), uneven(records)].into_iter().chain(busy);
     let rest = rest.chain([Some(counts.to_owned() + &closing_line(records, closing))]);
     out.extend(rest.flatten().map(|line| wrap(&line, width, "")));
@@ -78,6 +79,7 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
     let mut columns = identity(&all);
     columns.extend(settings(&all));
     columns.extend(machine(records, |record| record.machine.into_iter().collect()));
+    columns.extend(lane(records));
     let aims = aims(front);
     columns.extend(figures(records, &aims));
     columns.extend(accuracy(records).map(|column| column.ranked(rank_of_accuracy(&aims))));

@@ -108,6 +108,16 @@ fn limit(affinity: usize, quota: Option<f64>) -> f64 {
     quota.map_or(affinity, |quota| quota.min(affinity).max(0.01))
 }
 
+/// Whole CPUs that the tightest quota of the control groups grants, at least 1; `None`: no quota.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at least 1, and no machine has that many"
+)]
+pub fn quota_cpus() -> Option<u32> {
+    quota_cores().map(|cores| cores.floor().max(1.0) as u32)
+}
+
 /// Compute threads to start where the user has not said how many: the usable cores, rounded down, at least 1.
 #[expect(
     clippy::cast_possible_truncation,

@@ -50,7 +50,7 @@ pub use self::energy::{EnergyCounters, energy_counters};
 pub use self::fingerprint::boot_id;
 pub use self::gpu::{Accelerator, AcceleratorReading, accelerators, look};
 pub use self::limits::{GroupBase, LimitMeans, limit_means};
-pub use self::machine::{Capacity, Machine, usable_cores, usable_threads};
+pub use self::machine::{Capacity, Machine, quota_cpus, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
 pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};

@@ -12,7 +12,10 @@ use perftune::config::{
     load,
 };
 use perftune::dataset::DataError;
-use perftune::event::{AXES, AxisDef, AxisList, AxisValue, MemoryGuard, ScriptHolds, Work};
+use perftune::engine::{Ground, Lanes, LanesError, lanes};
+use perftune::event::{
+    AXES, AxisDef, AxisList, AxisValue, Lane, MemoryGuard, Processor, ScriptHolds, Work,
+};
 use perftune::gate::GatePolicy;
 use perftune::sampler::LimitMeans;
 use perftune::schedule::Repeats;
@@ -66,6 +69,7 @@ struct Arguments {
     repeat: Option<u32>,
     full: bool,
     max_cells: Option<u64>,
+    jobs: Option<Lanes>,
     /// The machine lets nobody make control groups.
     without_groups: bool,
 }
@@ -83,6 +87,7 @@ impl Arguments {
                 "--only" => arguments.only.push(value.to_owned()),
                 "--seed" => arguments.seed = Some(value.parse().unwrap()),
                 "--repeat" => arguments.repeat = Some(value.parse().unwrap()),
+                "--jobs" => arguments.jobs = Some(value.parse().unwrap()),
                 "--full" => arguments.full = true,
                 "--max-cells" => arguments.max_cells = Some(value.parse().unwrap()),
                 "without groups" => arguments.without_groups = true,
@@ -120,6 +125,8 @@ impl Arguments {
             seed: self.seed,
             repeat: self.repeat.map(Repeats::Fixed),
             budget: None,
+            jobs: self.jobs,
+            lanes: four_cpus,
             full: self.full,
             max_cells: self.max_cells.unwrap_or(100_000),
             keeps_names: true,
@@ -128,6 +135,12 @@ impl Arguments {
             base_dir,
         })
     }
+}
+
+/// The CPUs of the machine of these tests, each a core of its own; it has no GPU.
+fn four_cpus(asked: Lanes) -> Result<Vec<Lane>, LanesError> {
+    let processors = [0, 2, 3, 4].map(|cpu| Processor { node: 0, core: cpu, cpu }).to_vec();
+    lanes::cut(asked, &Ground { processors, ..Ground::default() })
 }
 
 fn load_file(path: &Path) -> Result<Plan, ConfigError> {

@@ -12,6 +12,7 @@ use super::plan::Rules;
 use super::sides::{ComparedSide, ComparedSides};
 use crate::app::Fault;
 use crate::app::grid::{GridFile, MOST_CELLS, load};
+use crate::app::lanes::Lanes;
 use crate::clock::{Clock, MonotonicClock};
 use crate::gate::blocks::{LOOK, needed};
 use crate::gate::{GatePolicy, Judgement, Outcome, Row, RowVerdict};
@@ -124,6 +125,7 @@ fn side(grid: &Path, seed: u64, blocks: u32, factor: f64) -> Result<ComparedSide
         seed: Some(seed),
         repeat: Some(Repeats::Fixed(2 * blocks)),
         budget: None,
+        jobs: Some(Lanes::ONE),
         full: false,
         max_cells: MOST_CELLS,
         keeps_names: false,

@@ -167,6 +167,12 @@ impl SidesRequest<'_> {
             }
             _ => fault,
         })?;
+        if !candidate.lanes.is_empty() || !baseline.lanes.is_empty() {
+            return Err(Fault::new(
+                "--against compares runs that have the machine to themselves, and [run] lanes puts others beside them",
+            )
+            .hint("--set run.lanes=1 runs them one after the other"));
+        }
         let grid = grid.to_owned();
         let program = match named {
             Baseline::Grid(_) => self.worker_a.map(Path::to_owned),

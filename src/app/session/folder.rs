@@ -49,7 +49,11 @@ impl Checked {
         let launch = launch::of_runs(request.runs, &request.plan.worker, request.program)?;
         checks::devices(request, &launch)?;
         let mut warnings = checks::scripts(request, &launch)?;
-        warnings.extend(checks::metrics(request, &Sampler::new(request.plan.sampler))?);
+        let sampler = Sampler::new(request.plan.sampler);
+        // Lanes are alike.
+        let lane = request.plan.lanes.first();
+        let sampler = lane.map_or_else(|| sampler.clone(), |lane| sampler.in_lane(lane));
+        warnings.extend(checks::metrics(request, &sampler)?);
         let means = sampler::limit_means();
         warnings.extend(checks::watched_limits(request, &means));
         let maker = Maker::new(launch.clone(), means);
@@ -137,7 +141,7 @@ impl<'a> OpenFolder<'a> {
         let others = others.map(|run| results.record(run)).collect::<Result<Vec<_>, _>>()?;
         let mut kept: Vec<RunRecord> = kept.into_iter().chain(others).flatten().collect();
         let before = before.filter(|_| !kept.is_empty());
-        let now = environment::fingerprint(&facts.machine);
+        let now = environment::fingerprint(&facts.machine, &request.plan.lanes);
         let this = MachineHead {
             machine: serde_json::to_value(&facts.machine)?,
             fingerprint: Some(now.clone()),

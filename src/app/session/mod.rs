@@ -31,9 +31,9 @@ use self::deadline::Deadline;
 use self::folder::{ActiveFolder, SessionFacts};
 use self::search::{Most, Planner};
 use super::{Expected, Fault, Observer};
-use crate::event::{Cut, RunEvent, RunEventKind, RunRecord, RunStatus};
+use crate::event::{Cut, Lane, RunEvent, RunEventKind, RunRecord, RunStatus};
 use crate::report::ending::failure_text;
-use crate::runner::{self, Cells, Interrupts, Order, RunSpec, VirtualTime};
+use crate::runner::{self, Cells, Interrupts, Order, RunSpec, SampledLane, VirtualTime};
 use crate::sampler::{Machine, Sampler};
 use crate::store::SEARCH;
 
@@ -41,6 +41,8 @@ use crate::store::SEARCH;
 pub struct Session<'a> {
     folders: Vec<ActiveFolder<'a>>,
     sampler: &'a Sampler,
+    /// Where runs are made side by side; empty: one after the other.
+    lanes: Vec<SampledLane>,
     observer: &'a mut dyn Observer,
     interrupts: Interrupts,
     /// What is run around the runs of each.
@@ -77,6 +79,7 @@ impl<'a> Session<'a> {
         Ok(Self {
             folders,
             sampler,
+            lanes: Vec::new(),
             observer,
             interrupts,
             cells,
@@ -92,6 +95,13 @@ impl<'a> Session<'a> {
         self.time.left_s = Some(budget_s);
         self.deadline = Some(Deadline::start(budget_s, &self.interrupts)?);
         Ok(())
+    }
+
+    /// From now on runs are made side by side on these lanes.
+    fn spread(&mut self, lanes: &[Lane]) {
+        let sampled =
+            |lane: &Lane| SampledLane { lane: lane.clone(), sampler: self.sampler.in_lane(lane) };
+        self.lanes = lanes.iter().map(sampled).collect();
     }
 
     /// Visits the cells of the first folder as this says, until nothing more is to be done.
@@ -127,7 +137,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Makes these runs one after the other; each goes to the folder of this place.
+    /// Makes these runs; each goes to the folder of this place.
     pub fn work(&mut self, queue: Vec<(usize, RunSpec)>) -> Result<(), Fault> {
         self.make(queue, false)
     }
@@ -162,7 +172,12 @@ impl<'a> Session<'a> {
             Ok(())
         };
         let order = Order { interrupts: &self.interrupts, cells: &mut self.cells, last };
-        runner::execute(&specs, self.sampler, order, &mut self.time, &mut both).map_err(|error| {
+        let made = if self.lanes.is_empty() {
+            runner::execute(&specs, self.sampler, order, &mut self.time, &mut both)
+        } else {
+            runner::execute_in_lanes(&specs, &self.lanes, order, &mut both)
+        };
+        made.map_err(|error| {
             Fault::new(format!("{error}; the run in flight was ended")).hint(
                 "what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest",
             )
@@ -217,6 +232,7 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     let later = plan.search.map(|_| folder.missing()).unwrap_or_default();
     let shared = Shared { later, ..Shared::default() };
     let mut session = Session::begin(vec![folder], shared, &sampler, observer)?;
+    session.spread(&plan.lanes);
     plan.budget_s.map(|budget_s| session.limit(budget_s)).transpose()?;
     // A part of a grid may hold no cell.
     let planner = (!request.runs.is_empty()).then(|| Planner::of(plan, request.runs, earlier));

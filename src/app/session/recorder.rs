@@ -28,7 +28,8 @@ pub(super) struct Recorder {
     prepared: Vec<Prepared>,
     order: Vec<String>,
     devices: Vec<(Vendor, u32)>,
-    current: Option<Current>,
+    /// The runs in flight, by name.
+    current: HashMap<String, Current>,
     /// Which machine of the folder this is, where it has several.
     pub(super) machine: Option<u32>,
     /// The runs that have ended.
@@ -75,7 +76,7 @@ impl Recorder {
             prepared,
             order,
             devices,
-            current: None,
+            current: HashMap::new(),
             machine: None,
             records,
             clock,
@@ -119,7 +120,7 @@ impl Recorder {
             let mut log = EventLog::create(&folder)?;
             let stop = self.recorded(&event.run).get("stop").cloned().unwrap_or_default();
             log.started(&event.run, job, &stop, *t_ns)?;
-            self.current = Some(Current {
+            let current = Current {
                 log,
                 stderr: BufWriter::new(File::create(folder.join("stderr.log"))?),
                 samples: SampleCsv::new(
@@ -129,9 +130,10 @@ impl Recorder {
                 )?,
                 samples_path,
                 epochs: Vec::new(),
-            });
+            };
+            self.current.insert(event.run.clone(), current);
         }
-        let Some(current) = &mut self.current else {
+        let Some(current) = self.current.get_mut(&event.run) else {
             return Ok(());
         };
         current.log.event(&event.kind)?;
@@ -165,7 +167,7 @@ impl Recorder {
     }
 
     fn end(&mut self, record: RunRecord) -> Result<(), RecordError> {
-        if let Some(mut current) = self.current.take() {
+        if let Some(mut current) = self.current.remove(&record.run) {
             current.log.finish()?;
             current.samples.finish()?;
             let unfinished = current.samples_path.with_extension("csv.tmp");

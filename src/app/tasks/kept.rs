@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::app::Fault;
 use crate::app::environment::new_session;
 use crate::app::grid::{GridFile, load_kept};
+use crate::app::lanes::Lanes;
 use crate::config::GridText;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::fingerprint::digest;
@@ -134,6 +135,8 @@ impl KeptPlan {
             seed: *seed,
             repeat: repeat.map_err(|why: String| Fault::new(why))?,
             budget: None,
+            // What was submitted had no lanes, whatever the file says.
+            jobs: Some(Lanes::ONE),
             full: *full,
             max_cells: *max_cells,
             keeps_names: true,

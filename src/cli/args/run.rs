@@ -7,6 +7,7 @@ use clap::{Args, ValueHint};
 use super::help::{RUN_EXAMPLES, RUN_HELP};
 use super::{AgainstArgs, ShardChoice, existing, verbosity};
 use crate::app::grid::{GridFile, MOST_CELLS};
+use crate::app::lanes::Lanes;
 use crate::app::tasks::EngineName;
 use crate::cli::options::{ProgressMode, ReportFormat, Verbosity, assignment};
 use crate::schedule::Repeats;
@@ -111,6 +112,11 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Where to run", hide_short_help = true)]
     pub wait: bool,
 
+    /// Run N cells side by side, each on cores of its own; or cores:2, gpu
+    /// [default: what the grid says, else 1]
+    #[arg(long, value_name = "N", conflicts_with = "against", help_heading = "Where to run")]
+    pub jobs: Option<Lanes>,
+
     /// With a baseline beside it.
     #[command(flatten)]
     pub compare: AgainstArgs,
@@ -160,6 +166,7 @@ impl RunArgs {
             repeat: self.repeat,
             budget: self.budget,
             full: self.full,
+            jobs: self.jobs,
             max_cells: self.max_cells,
             keeps_names: true,
         }

@@ -13,6 +13,9 @@ use crate::report::so_far::SoFar;
 use crate::report::words;
 use crate::units;
 
+/// Runs side by side of which each has a line.
+const MOST_SHOWN: usize = 8;
+
 /// What the display knows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Board {
@@ -22,7 +25,8 @@ pub struct Board {
     /// Runs of the rounds before.
     before: usize,
     failed: usize,
-    current: Option<Current>,
+    /// The runs in flight, in the order in which they were started.
+    current: Vec<Current>,
     /// What a search has found so far.
     so_far: Option<String>,
 }
@@ -53,18 +57,19 @@ impl Board {
     pub fn event(&mut self, event: &RunEvent, now_s: f64) {
         match &event.kind {
             RunEventKind::Started { .. } => {
-                self.current =
-                    Some(Current { run: event.run.clone(), started_s: now_s, progress: None });
+                let run = event.run.clone();
+                self.current.push(Current { run, started_s: now_s, progress: None });
             }
             RunEventKind::Progress(progress) => {
-                if let Some(current) = &mut self.current {
+                let of_run = |current: &&mut Current| current.run == event.run;
+                if let Some(current) = self.current.iter_mut().find(of_run) {
                     current.progress = Some(progress.clone());
                 }
             }
             RunEventKind::Ended(record) => {
                 self.done += 1;
                 self.failed += usize::from(record.status == RunStatus::Failed);
-                self.current = None;
+                self.current.retain(|current| current.run != event.run);
             }
             RunEventKind::Worker(_)
             | RunEventKind::Sample(_)
@@ -74,16 +79,27 @@ impl Board {
         }
     }
 
-    /// Three lines of at most `width` characters, four of a search.
+    /// Three lines of at most `width` characters, four of a search; of runs side by side a line each.
     pub fn lines(&self, width: usize, now_s: f64) -> Vec<String> {
-        let progress = self.current.as_ref().and_then(|current| current.progress.as_ref());
-        let current = self.current.as_ref().map(|current| run_line(current, width, now_s));
-        let so_far = self.so_far.as_ref().map(|line| cut(line, width));
         let mut lines = vec![self.grid_line(width, now_s)];
-        lines.extend(so_far);
-        lines.push(current.unwrap_or_default());
+        lines.extend(self.so_far.as_ref().map(|line| cut(line, width)));
+        if let [_, _, ..] = &self.current[..] {
+            let shown = self.current.iter().take(MOST_SHOWN);
+            lines.extend(shown.map(|current| run_line(current, width, now_s)));
+            let more = self.current.len().saturating_sub(MOST_SHOWN);
+            lines.extend((more > 0).then(|| cut(&format!("and {more} more"), width)));
+            return lines;
+        }
+        let current = self.current.first();
+        lines.push(current.map(|current| run_line(current, width, now_s)).unwrap_or_default());
+        let progress = current.and_then(|current| current.progress.as_ref());
         lines.push(progress.map(|progress| metrics_line(progress, width)).unwrap_or_default());
         lines
+    }
+
+    /// How many lines there are without those of a search.
+    pub fn height(&self) -> usize {
+        1 + self.current.len().clamp(2, MOST_SHOWN + 1)
     }
 
     fn grid_line(&self, width: usize, now_s: f64) -> String {
@@ -126,7 +142,11 @@ impl Board {
         if let Expected::Within(budget) = self.expected {
             return Some((budget.as_secs_f64() - now_s).max(0.0).round());
         }
-        let started_s = self.current.as_ref().map_or(now_s, |current| current.started_s);
+        // Of several in flight, all of which are a part done, only the pace is known.
+        let started_s = match &self.current[..] {
+            [current] => current.started_s,
+            _ => now_s,
+        };
         let (all, total) = (self.before + self.done, self.expected.runs()?);
         if all == 0 || self.done >= total {
             return None;
@@ -315,6 +335,30 @@ mod tests {
         show(&board, 80.0);
         show(&board, 121.0);
         insta::assert_snapshot!("board_story", shown.join("\n\n"));
+    }
+
+    #[test]
+    fn runs_side_by_side_have_a_line_each() {
+        let mut board = Board::default();
+        board.expect(Expected::InAll(20));
+        let of = |run: &str, kind| RunEvent { run: run.to_owned(), ..event(kind) };
+        let start = |run: &str| of(run, started().kind);
+        board.event(&start("a"), 1.0);
+        board.event(&start("b"), 2.0);
+        board.event(&of("a", RunEventKind::Progress(training())), 3.0);
+        let lines = board.lines(79, 4.0);
+        assert_eq!((lines.len(), board.height()), (3, 3));
+        assert!(lines[1].starts_with("a  ") && lines[1].contains("epoch 3/10"), "{lines:#?}");
+        assert_eq!(lines[2], "b  starting, 2 s");
+        board.event(&of("a", RunEventKind::Ended(Box::new(completed()))), 5.0);
+        // As where nothing runs beside it.
+        assert_eq!(board.lines(79, 6.0)[1..], ["b  starting, 4 s", ""]);
+        for run in ["c", "d", "e", "f", "g", "h", "i", "j", "k"] {
+            board.event(&start(run), 7.0);
+        }
+        let lines = board.lines(79, 8.0);
+        assert_eq!((lines.len(), board.height()), (10, 10));
+        assert_eq!(lines[9], "and 2 more");
     }
 
     proptest! {

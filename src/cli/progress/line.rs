@@ -12,7 +12,7 @@ use crate::report::headline::{Place, accuracy_is_final};
 use crate::report::layout::harmless;
 use crate::report::words;
 use crate::units;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 /// Which lines the runs themselves have.
@@ -34,13 +34,22 @@ pub struct Teller {
     expected: Expected,
     /// Runs of those that are expected.
     started: usize,
+    /// The number of each run in flight.
+    numbers: HashMap<String, usize>,
     warned: HashSet<String>,
 }
 
 impl Teller {
     /// Nothing has been said yet.
     pub fn new(verbosity: Verbosity, lines: Lines) -> Self {
-        Self { verbosity, lines, expected: Expected::default(), started: 0, warned: HashSet::new() }
+        Self {
+            verbosity,
+            lines,
+            expected: Expected::default(),
+            started: 0,
+            numbers: HashMap::new(),
+            warned: HashSet::new(),
+        }
     }
 
     /// So many runs will be started.
@@ -63,8 +72,9 @@ impl Teller {
         match &event.kind {
             RunEventKind::Started { .. } => {
                 self.started += 1;
+                self.numbers.insert(run.clone(), self.started);
                 let said = self.verbosity != Verbosity::Quiet && self.lines == Lines::StartsAndEnds;
-                said.then(|| format!("{} {run}: started\n", self.count()))
+                said.then(|| format!("{} {run}: started\n", self.count(self.started)))
             }
             RunEventKind::Ended(record)
                 if self.verbosity == Verbosity::Quiet || self.lines == Lines::None =>
@@ -73,7 +83,9 @@ impl Teller {
                     .then(|| format!("error: {run}: {}\n", end_text(record)))
             }
             RunEventKind::Ended(record) => {
-                Some(format!("{} {run}: {}\n", self.count(), end_text(record)))
+                // One that runs beside others may end after some that were started later.
+                let number = self.numbers.remove(run).unwrap_or(self.started);
+                Some(format!("{} {run}: {}\n", self.count(number), end_text(record)))
             }
             RunEventKind::Warning(what) => {
                 // The same of every run, such as a missing accelerator, is said once.
@@ -93,10 +105,10 @@ impl Teller {
         }
     }
 
-    fn count(&self) -> String {
-        let Some(total) = self.expected.runs() else { return format!("[{}]", self.started) };
-        let total = total.max(self.started).to_string();
-        let count = format!("{:>width$}/{total}", self.started, width = total.len());
+    fn count(&self, number: usize) -> String {
+        let Some(total) = self.expected.runs() else { return format!("[{number}]") };
+        let total = total.max(number).to_string();
+        let count = format!("{number:>width$}/{total}", width = total.len());
         match self.expected {
             Expected::InRound { round, .. } => format!("[round {round}: {count}]"),
             Expected::InAll(_) | Expected::Within(_) => format!("[{count}]"),

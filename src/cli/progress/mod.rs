@@ -132,7 +132,7 @@ impl<C: Clock> Observer for Progress<C> {
     fn stands(&mut self, records: &[RunRecord], asked: &Asked) {
         let table = rows_so_far(records, &summaries(records, asked), width());
         // The lines of the board, a line between, and one for the cursor.
-        let fits = table.lines().count() + 5 <= stderr_height();
+        let fits = table.lines().count() + self.board.height() + 2 <= stderr_height();
         self.table = if fits { table + "\n" } else { String::new() };
         self.draw(true);
     }

@@ -85,6 +85,8 @@ pub(super) fn columns(
     all.extend(
         [column("machine", records, |r| shown(r.machine))].into_iter().filter(|c| !is_empty(c)),
     );
+    let lane = |record: &RunRecord| shown(record.lane.as_ref().map(|lane| lane.number));
+    all.extend([column("lane", records, lane)].into_iter().filter(|c| !is_empty(c)));
     all.extend(said(ENDING));
     all.push(pareto);
     all.extend(found.map(|found| {
