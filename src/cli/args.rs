@@ -22,6 +22,7 @@ use super::delivery::Target;
 use super::options::{
     CheckFormat, DoctorFormat, ListFormat, Listed, OnInconclusive, ReportFormat, Verbosity,
 };
+use crate::app::lanes::Lanes;
 use crate::store::Existing;
 use crate::units::Share;
 
@@ -201,6 +202,11 @@ pub struct DoctorArgs {
     /// Skip the noise check, which takes 3 seconds
     #[arg(long)]
     pub quick: bool,
+
+    /// Measure by how much N lanes of `run --jobs N` move each other's figures;
+    /// takes 20 seconds
+    #[arg(long, value_name = "N")]
+    pub lanes: Option<Lanes>,
 }
 
 /// `perftune list`.

@@ -14,7 +14,7 @@ use super::values::Values;
 use super::world::World;
 use crate::document::problems::{Problem, Problems, shown};
 use crate::document::suggest;
-use crate::event::{Axis, AxisValue, ENV, MODELS, is_plain};
+use crate::event::{Axis, AxisValue, ENV, Lane, MODELS, is_plain};
 use crate::metric::{MetricDef, MetricName};
 use crate::units::Share;
 
@@ -226,21 +226,24 @@ pub(super) fn own_axes(
     }
 }
 
-/// Reports threads that the limits contradict: more than there are CPUs, or `threads = 0` in cells that are named by
+/// Reports threads that the limits or the lanes contradict: more than there are CPUs, or `threads = 0` in cells that are named by
 /// what it means, where an `[[override]]` changes that.
 pub(super) fn threads(
     cells: &[Cell],
     axes: &Axes,
     resolver: &Resolver<'_>,
+    lanes: &[Lane],
     problems: &mut Problems,
 ) {
     let mut told = HashSet::new();
+    let lane = lanes.first().map_or(0, |lane| lane.cpus.len());
     for Values { cell, settings, .. } in resolver.values(cells, axes) {
         let choice = axes.choice(Axis::THREADS, cell);
         let Some((choice, threads)) = choice.and_then(|c| Some((c, c.count()?))) else {
             continue;
         };
         let (cpus, limits) = (settings.limits.cpus.len(), settings.limits_place);
+        let (cpus, of) = if cpus > 0 { (cpus, "[limits]") } else { (lane, "a lane") };
         if choice.is_automatic() {
             let named = axes.pools[Axis::THREADS.index()].varies();
             if named && threads != settings.threads && told.insert((threads, cpus)) {
@@ -257,7 +260,7 @@ pub(super) fn threads(
             let plural = if cpus == 1 { "CPU" } else { "CPUs" };
             problems.error_with(
                 choice.place.unwrap_or(limits),
-                format!("`threads` = {threads} is more than the {cpus} {plural} of [limits]"),
+                format!("`threads` = {threads} is more than the {cpus} {plural} of {of}"),
                 "write 0, which is all that the run may use, or [[exclude]] the cell",
             );
         }

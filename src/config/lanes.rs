@@ -7,7 +7,7 @@ use super::world::{MachineFacts, Request};
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::{Node, Value};
 use crate::engine::Lanes;
-use crate::event::Lane;
+use crate::event::{Lane, cpu_list};
 use crate::units::bytes;
 
 /// What every mistake of lanes ends with.
@@ -56,6 +56,17 @@ pub(super) fn narrowed(machine: &MachineFacts, lanes: &[Lane]) -> MachineFacts {
         seen.limits.cpus = seen.limits.cpus.map(|_| lane.cpus.clone());
     }
     seen
+}
+
+/// `2 lanes: CPU 0-1 | CPU 2-3`; nothing where there are none.
+pub(super) fn said(lanes: &[Lane]) -> Option<String> {
+    let each = |lane: &Lane| {
+        let gpu = lane.gpu.as_ref().map_or_else(String::new, |gpu| format!(" and {gpu}"));
+        format!("CPU {}{gpu}", cpu_list(&lane.cpus))
+    };
+    let all: Vec<String> = lanes.iter().map(each).collect();
+    let plural = if all.len() == 1 { "" } else { "s" };
+    (!all.is_empty()).then(|| format!("{} lane{plural}: {}", all.len(), all.join(" | ")))
 }
 
 /// Reports what cells ask for that no lane can give them, or that several of them would share.

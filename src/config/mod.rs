@@ -295,7 +295,7 @@ fn planned(
     resolver.check(&cells, problems);
     checks::datasets(&cells, &axes, &world, problems);
     checks::batches(&cells, &axes, &resolver, problems);
-    checks::threads(&cells, &axes, &resolver, problems);
+    checks::threads(&cells, &axes, &resolver, &lanes, problems);
     let all = if request.only.is_empty() { Vec::new() } else { names(&cells, &axes) };
     let aimed: Vec<_> = settings.objectives.iter().map(|aimed| aimed.def.id.into()).collect();
     checks::random_data(&cells, &axes, &resolver, &aimed, problems);
@@ -321,7 +321,8 @@ fn planned(
     // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
     let plan = of_cells(&builder, &cells, all, request, world.narrowed, problems)?;
     lanes::check(&lanes, &settings, &plan.runs, &request.machine, problems);
-    problems.check(Some(Plan { lanes, ..plan }))
+    let notes = plan.notes.into_iter().chain(lanes::said(&lanes)).collect();
+    problems.check(Some(Plan { lanes, notes, ..plan }))
 }
 
 /// The cells of a whole grid: `all`, less those that were `asked` for and not planned, since no recorded table has them.

@@ -10,6 +10,7 @@
 //! periods below 200 ms (by a factor of two at 100 ms), it lists threads as processes that each have the whole memory, and it
 //! scans all processes of the machine. Elsewhere than on Linux there are no readings, and the gaps say so.
 
+pub mod beside;
 pub mod limits;
 pub mod machine;
 pub mod noise;

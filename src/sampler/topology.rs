@@ -10,6 +10,22 @@ pub fn processors() -> Result<Vec<Processor>, String> {
     Ok(processors_of(&limit_means().cpus?, &SysRoot::system()))
 }
 
+/// Binds the calling thread to these CPUs.
+#[cfg(target_os = "linux")]
+pub(super) fn bind(cpus: &[u32]) -> std::io::Result<()> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let mut set = CpuSet::new();
+    let numbers = cpus.iter().map(|cpu| *cpu as usize);
+    numbers.filter(|cpu| *cpu < CpuSet::MAX_CPU).for_each(|cpu| set.set(cpu));
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Nobody binds a thread here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn bind(_cpus: &[u32]) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
 /// The NUMA node of the device at this place on the bus, where the system tells.
 pub fn node_of_device(pci: &str) -> Option<u32> {
     let path = SysRoot::system().join("bus/pci/devices").join(pci).join("numa_node");

@@ -28,6 +28,7 @@ mod exec_sweep;
 mod faults;
 mod helper;
 mod html;
+mod lanes;
 mod layers;
 mod limits;
 mod merge;

@@ -419,3 +419,49 @@ fn a_driver_that_hangs_costs_the_start_seconds_and_its_own_figures() {
     let wall = bench.lab.record("mlp-made-up")["wall_s"].as_f64().unwrap();
     assert!(wall < 60.0, "{wall} s");
 }
+
+#[test]
+fn each_lane_has_a_gpu_that_it_alone_sees_and_reads() {
+    if rustix::thread::sched_getaffinity(None).unwrap().count() < 2 {
+        eprintln!("skipped: this process may use one CPU only");
+        return;
+    }
+    let program = assert_cmd::cargo::cargo_bin!("perftune");
+    let script = format!(
+        "echo sees $CUDA_VISIBLE_DEVICES >&2; exec '{}' __scripted-worker",
+        program.display()
+    );
+    let command = serde_json::json!(["sh", "-c", script]);
+    let grid = GRID
+        .replace("program = \"scripted\"", &format!("command = {command}"))
+        .replace("device = \"DEVICE\"", "device = \"cuda\"\nbatch_size = [8, 16, 32]")
+        + "[run]\nlanes = \"gpu\"\n";
+    let bench = Bench::new(&grid, TWO);
+    let shown = bench.call(&["run", "grid.toml", "--full"]).exits(0);
+    assert!(shown.stderr.contains("2 lanes: CPU"), "{}", shown.stderr);
+    let devices = [
+        ("GPU-0a0a0a0a-0000-4000-8000-000000000000", 30.0),
+        ("GPU-1b1b1b1b-0000-4000-8000-000000000000", 60.0),
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    for batch in [8, 16, 32] {
+        let run = format!("mlp-made-up-b{batch}");
+        let lane = bench.lab.record(&run)["lane"].clone();
+        let uuid = lane["gpu"].as_str().unwrap();
+        let (_, watts) = devices.iter().find(|(known, _)| *known == uuid).unwrap();
+        let stderr = bench.lab.text(&format!("runs/{run}/stderr.log"));
+        assert!(stderr.contains(&format!("sees {uuid}")), "{stderr}");
+        seen.insert(uuid.to_owned());
+        let power: Vec<f64> = bench
+            .lab
+            .rows(&format!("runs/{run}/samples.csv"))
+            .iter()
+            .flat_map(|row| {
+                ["gpu0_power_watts", "gpu1_power_watts"].map(|column| row[column].clone())
+            })
+            .filter_map(|cell| cell.parse().ok())
+            .collect();
+        assert!(!power.is_empty() && power.iter().all(|one| one == watts), "{run}: {power:?}");
+    }
+    assert_eq!(seen.len(), 2, "{shown:#?}");
+}

@@ -5,6 +5,7 @@
 pub(crate) mod accelerators;
 mod energy;
 mod fact;
+pub(crate) mod lanes;
 pub(crate) mod noise;
 mod tpu;
 
@@ -24,6 +25,7 @@ use crate::sampler::{self, LimitMeans, Machine, Sampler, SamplerHandle};
 pub use self::accelerators::Accelerator;
 pub use self::energy::{Counter, Energy};
 pub use self::fact::Fact;
+pub use self::lanes::{Change, LanesCheck, Moved};
 pub use self::noise::{NoiseCheck, NoiseLevel, Trouble};
 pub use self::tpu::Tpus;
 pub use crate::sampler::{Card, TpuChip};
@@ -105,6 +107,9 @@ pub struct Diagnosis {
     /// Whether it is quiet enough to measure on now; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<NoiseCheck>,
+    /// By how much lanes move each other's figures; absent where that was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lanes: Option<LanesCheck>,
 }
 
 /// How long the noise check looks, in nanoseconds: ten times a stretch of a run, and still no nuisance.
@@ -125,6 +130,7 @@ pub fn diagnose(quick: bool) -> Diagnosis {
     Diagnosis {
         facts,
         noise,
+        lanes: None,
         fingerprint: fingerprint_of_defaults(said).into(),
         worker: worker.into(),
         energy: Energy::look(),

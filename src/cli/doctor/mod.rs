@@ -3,6 +3,7 @@
 //! Looking is left to `app`. Invariant: what the text says is in the JSON.
 
 mod advice;
+mod lanes;
 mod text;
 
 use serde_json::{Map, Value};
@@ -12,12 +13,14 @@ use super::exit::ExitStatus;
 use super::options::DoctorFormat;
 use super::output;
 use crate::app::Fault;
-use crate::app::doctor::{Diagnosis, diagnose};
+use crate::app::doctor::{Diagnosis, LanesCheck, diagnose};
 use crate::report::{ReportError, json};
 
 /// Looks and says.
 pub fn doctor(args: &DoctorArgs) -> Result<ExitStatus, Fault> {
-    let diagnosis = diagnose(args.quick);
+    // Before anything else is looked at: it may be refused.
+    let lanes = args.lanes.map(LanesCheck::measure).transpose()?;
+    let diagnosis = Diagnosis { lanes, ..diagnose(args.quick) };
     output::print(&match args.format {
         DoctorFormat::Text => text::render(&diagnosis, output::stdout_width()).into_bytes(),
         DoctorFormat::Json => self::json(&diagnosis)?,

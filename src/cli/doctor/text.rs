@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use super::advice::{advice, of_a_core};
+use super::lanes;
 use crate::app::doctor::{
     Accelerator, Card, Counter, Diagnosis, Energy, Enforceable, Fact, Facts, Keyed, NoiseCheck,
     NoiseLevel, Tpus,
@@ -35,6 +36,7 @@ pub(super) fn render(diagnosis: &Diagnosis, width: usize) -> String {
     rows.push(("results", results));
     rows.extend(limits(&facts.limits));
     rows.extend(diagnosis.noise.iter().flat_map(noise));
+    rows.extend(diagnosis.lanes.iter().map(|check| ("lanes", lanes::said(check))));
     let (unmeasured, measured): (Vec<_>, Vec<_>) =
         diagnosis.groups().into_iter().partition(|(_, why)| why.is_some());
     let measured: Vec<_> = measured.into_iter().map(|(group, _)| group).collect();
@@ -332,6 +334,7 @@ mod tests {
                 }]),
                 graphics: Vec::new(),
             },
+            lanes: None,
             noise: Some(busy_example()),
             results_free_bytes: Fact::Unsupported("/results cannot be written: Permission denied (os error 13)".to_owned()),
         }

@@ -1,0 +1,133 @@
+//! By how much figures move on a lane while the other lanes are busy.
+//!
+//! Invariant: every change comes with its interval, and beside it what the same method finds where nothing was changed.
+
+use serde::Serialize;
+
+use crate::app::Fault;
+use crate::app::lanes::{Lanes, of_machine};
+use crate::clock::MonotonicClock;
+use crate::event::Lane;
+use crate::sampler::beside::{self, Block, Stress};
+use crate::stats::{Estimate, quotient};
+
+/// Blocks of each loop: with seven degrees of freedom the interval is little wider than it would be with many.
+const BLOCKS: usize = 8;
+
+/// Of the intervals.
+const CONFIDENCE: f64 = 0.95;
+
+/// A change of a rate, as a share of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Change {
+    /// Below 0: it is slower.
+    pub change: f64,
+    /// The ends of its interval; absent where none can be given.
+    pub low: Option<f64>,
+    /// The upper one.
+    pub high: Option<f64>,
+}
+
+impl From<Estimate> for Change {
+    fn from(found: Estimate) -> Self {
+        let [low, high] =
+            [found.interval.map(|ends| ends.low), found.interval.map(|ends| ends.high)]
+                .map(|end| end.map(|end| end - 1.0));
+        Self { change: found.value - 1.0, low, high }
+    }
+}
+
+/// What a loop showed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Moved {
+    /// What it stresses.
+    pub stresses: &'static str,
+    /// Of its rate beside busy lanes against that alone.
+    pub beside: Change,
+    /// Of its rate alone against that alone a moment before.
+    pub again: Change,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LanesCheck {
+    /// The lanes; the first one was measured.
+    pub lanes: Vec<Lane>,
+    /// How often each loop ran alone and beside the others, in turns.
+    pub blocks: usize,
+    /// Of the intervals.
+    pub confidence: f64,
+    /// What each loop showed.
+    pub loops: Vec<Moved>,
+}
+
+impl LanesCheck {
+    /// Measures it on this machine.
+    pub fn measure(asked: Lanes) -> Result<Self, Fault> {
+        let lanes = of_machine(asked).map_err(|why| Fault::new(why.to_string()))?;
+        if lanes.len() < 2 {
+            let what = "one lane has nothing beside it that could move its figures";
+            return Err(Fault::new(what).hint("ask for two or more, such as --lanes 2"));
+        }
+        let moved = |stress| {
+            let blocks = beside::measure(&lanes, stress, BLOCKS, &MonotonicClock);
+            let blocks = blocks.map_err(|why| Fault::new(format!("a lane: {why}")))?;
+            moved(stress, &blocks).ok_or_else(|| Fault::new("a loop had no rate at all"))
+        };
+        let loops = Stress::ALL.into_iter().map(moved).collect::<Result<_, _>>()?;
+        Ok(Self { lanes, blocks: BLOCKS, confidence: CONFIDENCE, loops })
+    }
+}
+
+/// What these blocks say; nothing where a rate is none.
+fn moved(stress: Stress, blocks: &[Block]) -> Option<Moved> {
+    let mean = |[one, other]: [f64; 2]| f64::midpoint(one, other);
+    let beside = blocks.iter().map(|block| (mean(block.alone), mean(block.beside)));
+    let again = blocks.iter().map(|block| (block.alone[0], block.alone[1]));
+    let stresses = match stress {
+        Stress::Registers => "computing",
+        Stress::Cache => "a core's own cache",
+        Stress::Memory => "memory and shared cache",
+    };
+    let [beside, again] = [quotient(beside, CONFIDENCE)?, quotient(again, CONFIDENCE)?];
+    Some(Moved { stresses, beside: beside.into(), again: again.into() })
+}
+
+#[cfg(test)]
+pub(crate) fn example() -> LanesCheck {
+    let lane = |number, cpu| Lane { number, of: 2, cpus: vec![cpu], gpu: None };
+    let of = |slower: f64| -> Vec<Block> {
+        let each = (0..8).map(|at| 1000.0 + f64::from(at % 3));
+        each.map(|a| Block { alone: [a, a + 1.0], beside: [a * slower, a * slower] }).collect()
+    };
+    let slower = [0.999, 0.93, 0.6];
+    let loops = Stress::ALL.into_iter().zip(slower);
+    LanesCheck {
+        lanes: vec![lane(1, 0), lane(2, 1)],
+        blocks: 8,
+        confidence: CONFIDENCE,
+        loops: loops.filter_map(|(stress, slower)| moved(stress, &of(slower))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_found_within_its_interval_and_none_where_there_is_none() {
+        let check = example();
+        let memory = &check.loops[2];
+        assert!((memory.beside.change + 0.4).abs() < 0.01, "{memory:?}");
+        assert!(memory.beside.low < memory.beside.high);
+        assert!(memory.again.change.abs() < 0.01);
+        let nothing = Block { alone: [0.0, 0.0], beside: [0.0, 0.0] };
+        assert_eq!(moved(Stress::Cache, &[nothing; 8]), None);
+    }
+
+    #[test]
+    fn one_lane_has_nothing_beside_it() {
+        let fault = LanesCheck::measure(Lanes::ONE).unwrap_err();
+        assert!(fault.error.to_string().contains("nothing beside it"));
+    }
+}
