@@ -202,7 +202,6 @@ fn after_kill_9_no_lane_leaves_anything_behind() {
     running.signal(Signal::KILL);
     assert_eq!(running.end().code, None, "killed by a signal");
     assert!(workers.iter().all(Watched::ends), "an orphan");
-    lab.run(&["--jobs", "2", "--resume", "--set", "repeat=1"]).exits(2);
     // The same grid goes on.
     let (running, workers) = two_long(&lab, &["--set", "repeat=1", "--resume"]);
     running.signal(Signal::INT);
