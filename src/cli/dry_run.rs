@@ -73,6 +73,7 @@ mod tests {
             seed: 1,
             repeats: Repeats::Fixed(1),
             budget_s: None,
+            lanes: Vec::new(),
             search: None,
             varying: vec!["model".to_owned()],
             cells: Vec::new(),

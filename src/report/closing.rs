@@ -8,6 +8,7 @@ use super::ending::{is_ok, verdicts, with_status};
 use super::fastest::Fastest;
 use super::found::Found;
 use super::front::{FrontReport, Mark};
+use super::lanes::most_lanes;
 use super::layout::counted;
 use crate::event::{Cut, Feasibility, RunRecord, RunStatus, StopReason};
 use crate::units;
@@ -87,6 +88,9 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
             kept => format!("; {} of them now,", records.len().saturating_sub(kept)),
         };
         let _ = write!(line, "{now} in {}", units::elapsed(elapsed));
+    }
+    if let Some(lanes) = most_lanes(records) {
+        let _ = write!(line, "; on {lanes} lanes at a time");
     }
     let tables = records.iter().filter_map(|record| record.job.work.recorded());
     let tables: Vec<_> = tables.map(|table| &*table.table).collect();

@@ -54,7 +54,7 @@ pub fn measure(
     lanes: &[Lane],
     stress: Stress,
     blocks: usize,
-    clock: &(impl Clock + Sync),
+    clock: &impl Clock,
 ) -> Result<Vec<Block>, String> {
     let threads: usize = lanes.iter().map(|lane| lane.cpus.len()).sum();
     let bytes = match stress {
@@ -81,7 +81,7 @@ fn rate(
     lanes: &[Lane],
     stress: Stress,
     buffers: &mut [Vec<u64>],
-    clock: &(impl Clock + Sync),
+    clock: &impl Clock,
 ) -> Result<f64, String> {
     let seats: Vec<&Lane> =
         lanes.iter().flat_map(|lane| lane.cpus.iter().map(move |_| lane)).collect();

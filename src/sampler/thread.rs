@@ -36,6 +36,7 @@ impl Sampler {
     }
 
     /// The same for the runs on this lane, beside others: what cannot be told apart from theirs is a gap.
+    #[must_use]
     pub fn in_lane(&self, lane: &Lane) -> Self {
         Self::of(Sources { lane: Some(lane.clone()), ..self.sources.clone() })
     }

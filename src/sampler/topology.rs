@@ -48,8 +48,8 @@ fn processors_of(cpus: &[u32], root: &SysRoot) -> Vec<Processor> {
         let folder = format!("devices/system/cpu/cpu{cpu}/topology");
         // The second one is the name of older kernels.
         let siblings = ["core_cpus_list", "thread_siblings_list"].into_iter();
-        let siblings = siblings.map(|name| list(&format!("{folder}/{name}")));
-        let core = siblings.filter_map(|siblings| siblings.into_iter().min()).next();
+        let mut siblings = siblings.map(|name| list(&format!("{folder}/{name}")));
+        let core = siblings.find_map(|siblings| siblings.into_iter().min());
         Processor { node, core: core.unwrap_or(*cpu), cpu: *cpu }
     };
     cpus.iter().map(of).collect()

@@ -369,25 +369,30 @@ n = [1, 2]
 "#,
     );
     fs::write(lab.path("note.sh"), "echo $1 $2 >> done\n").unwrap();
-    lab.run(&[]).exits(0);
-    assert_eq!(
-        told(&lab, "done"),
-        [
-            "cleanup 1",
-            "cleanup 2",
-            "prepare 1",
-            "prepare 1",
-            "prepare 2",
-            "prepare 2",
-            "run 1",
-            "run 1",
-            "run 2",
-            "run 2",
-            "setup 1",
-            "setup 2"
-        ]
-    );
+    // Side by side as one after the other: what is around the runs of a cell is of all of them.
+    let cpus = rustix::thread::sched_getaffinity(None).unwrap().count();
+    for jobs in ["1", "2"].into_iter().take(cpus as usize) {
+        lab.run(&["--fresh", "--jobs", jobs]).exits(0);
+        assert_eq!(told(&lab, "done"), AROUND_TWO_CELLS, "{jobs}");
+        fs::remove_file(lab.path("done")).unwrap();
+    }
 }
+
+/// What a command of two cells tells, sorted.
+const AROUND_TWO_CELLS: [&str; 12] = [
+    "cleanup 1",
+    "cleanup 2",
+    "prepare 1",
+    "prepare 1",
+    "prepare 2",
+    "prepare 2",
+    "run 1",
+    "run 1",
+    "run 2",
+    "run 2",
+    "setup 1",
+    "setup 2",
+];
 
 #[test]
 fn several_commands_are_run_in_rounds_and_the_fastest_is_told() {

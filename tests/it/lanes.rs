@@ -69,7 +69,8 @@ fn cells_run_side_by_side_each_on_cpus_of_its_own() {
     let shown = lab.run(&["--jobs", "2"]).exits(0);
     assert!(shown.stderr.contains("2 lanes: CPU "), "{}", shown.stderr);
     let says = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(says.contains("run on 2 lanes at a time"), "{says}");
+    assert!(says.contains("not those of a quiet machine"), "{says}");
+    assert!(says.contains("; on 2 lanes at a time; reports in"), "{says}");
     assert_eq!(whole(&lab).len(), 8, "{shown:#?}");
     let mut cpus: BTreeMap<String, String> = BTreeMap::new();
     let mut spans: Vec<(String, u64, u64)> = Vec::new();

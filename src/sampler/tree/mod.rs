@@ -272,7 +272,9 @@ pub(super) fn unshared_bytes(root: &ProcRoot, pid: u32, lane: Option<&[u32]>) ->
     let own = root.is_live().then(std::process::id);
     let (mut processes, found) = ProcessTree::new(root.clone(), pid, own);
     found.ok()?;
-    lane.into_iter().for_each(|cpus| processes.within(cpus));
+    if let Some(cpus) = lane {
+        processes.within(cpus);
+    }
     processes.discover(true);
     let mut sum = None;
     for member in &processes.members {
