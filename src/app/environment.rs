@@ -39,7 +39,8 @@ pub fn fingerprint(machine: &Machine, lanes: &[Lane]) -> Fingerprint {
     let mut found = machine.fingerprint();
     if let Some(lane) = lanes.first() {
         let gpu = lane.gpu.as_ref().map_or("", |_| ", each with a GPU");
-        let said = format!("{} of {} CPUs{gpu}", lane.of, lane.cpus.len());
+        let plural = if lane.cpus.len() == 1 { "" } else { "s" };
+        let said = format!("{} of {} CPU{plural}{gpu}", lane.of, lane.cpus.len());
         found.hard.insert(LANES.to_owned(), said);
     }
     let own = env!("CARGO_PKG_VERSION");

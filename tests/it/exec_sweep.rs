@@ -5,7 +5,7 @@ use std::process::Command as Process;
 
 use rustix::process::Signal;
 
-use crate::support::{Lab, Perftune, Row, Running, Watched};
+use crate::support::{Lab, Perftune, Row, Running, Watched, two_cpus};
 
 /// A folder for commands.
 fn lab() -> Lab {
@@ -370,8 +370,7 @@ n = [1, 2]
     );
     fs::write(lab.path("note.sh"), "echo $1 $2 >> done\n").unwrap();
     // Side by side as one after the other: what is around the runs of a cell is of all of them.
-    let cpus = rustix::thread::sched_getaffinity(None).unwrap().count();
-    for jobs in ["1", "2"].into_iter().take(cpus as usize) {
+    for jobs in ["1", "2"].into_iter().take(1 + usize::from(two_cpus())) {
         lab.run(&["--fresh", "--jobs", jobs]).exits(0);
         assert_eq!(told(&lab, "done"), AROUND_TWO_CELLS, "{jobs}");
         fs::remove_file(lab.path("done")).unwrap();

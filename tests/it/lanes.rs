@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use rustix::process::Signal;
-use rustix::thread::sched_getaffinity;
 
-use crate::support::{Lab, Running, Watched};
+use crate::support::{Lab, Row, Running, Watched, two_cpus};
 
 /// A worker that spends real time and says before it starts on which CPUs it may run, and on which GPU.
 fn grid(first: &str, rest: &str) -> Lab {
@@ -42,15 +41,6 @@ const CPUS: &str = "grep Cpus_allowed_list /proc/self/status >&2";
 
 fn lab() -> Lab {
     grid(CPUS, "")
-}
-
-/// Whether there are two CPUs; says so where there are not.
-fn two_cpus() -> bool {
-    let there = sched_getaffinity(None).unwrap().count() >= 2;
-    if !there {
-        eprintln!("skipped: this process may use one CPU only");
-    }
-    there
 }
 
 /// The runs that came to their end.
@@ -88,7 +78,7 @@ fn cells_run_side_by_side_each_on_cpus_of_its_own() {
         let cpu = lab.figure(run, "train", "cpu.utilisation").unwrap();
         assert!(cpu < 100.0 * lanes_cpus + 20.0, "{run}: {cpu}");
         let samples = lab.rows(&format!("runs/{run}/samples.csv"));
-        let at = |row: &crate::support::Row, column: &str| row[column].parse::<f64>().unwrap();
+        let at = |row: &Row, column: &str| row[column].parse::<f64>().unwrap();
         let (first, last) = (samples.first().unwrap(), samples.last().unwrap());
         let rise = |column: &str| at(last, column) - at(first, column);
         assert!(rise("host_busy_s") <= lanes_cpus * rise("t_s") + 0.1, "{run}");

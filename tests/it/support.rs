@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -99,6 +99,15 @@ impl Shown {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
     }
+}
+
+/// Whether this process may use two CPUs; says so where it may not, since a test is skipped then.
+pub(crate) fn two_cpus() -> bool {
+    let there = rustix::thread::sched_getaffinity(None).unwrap().count() >= 2;
+    if !there {
+        let _ = std::io::stderr().write_all(b"skipped: this process may use one CPU only\n");
+    }
+    there
 }
 
 /// A row of a CSV file, by the names of its columns.
