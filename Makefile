@@ -8,7 +8,7 @@ PREFIX ?= $(HOME)/.local
 DESTDIR ?=
 GRID ?= configs/grid.toml
 ARGS ?=
-# Parts that are off by default, such as `tpu`: `make install FEATURES=tpu`.
+# Parts that are off by default: `make install FEATURES="tpu images parquet"`.
 FEATURES ?=
 
 # 1: with what `device = "cuda"` needs besides a driver, some 2 GB of downloads and 3 GB of disk.
@@ -32,11 +32,11 @@ run: build
 	target/release/perftune run $(GRID) --fresh $(ARGS)
 
 test: $(LIBTORCH_STAMP)
-	$(CARGO) test --locked --features tpu $(ARGS)
+	$(CARGO) test --locked --features "tpu images parquet" $(ARGS)
 
 lint: $(LIBTORCH_STAMP)
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --features tpu -- -D warnings
+	$(CARGO) clippy --locked --all-targets --features "tpu images parquet" -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --no-default-features --features tpu
 

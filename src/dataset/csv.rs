@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::error::DataError;
 use super::file;
-use super::manifest::{Columns, Labels, Layout, Manifest, Scaling};
-use super::part::{Block, PartFile};
+use super::manifest::{Columns, Labels, Layout, Manifest};
+use super::part::{Block, PartFile, short};
 
 /// Decodes the wanted rows (counted from 0, without the header) in their order; how many there were.
 pub(super) fn read<E: From<DataError>>(
@@ -44,32 +44,17 @@ fn decode(
     block.images.resize(begin + places.len(), 0.0);
     let columns = &manifest.columns;
     for (index, (column, place)) in columns.values.iter().zip(places).enumerate() {
-        let value = table.value(*column)?;
-        block.images[begin + place] = match &manifest.scaling {
-            Scaling::Range(min, max) if !(*min..=*max).contains(&value) => {
-                return Err(table.damaged(format!(
-                    "{} is {value}, outside {min}..{max} (`min_value`, `max_value`)",
-                    columns.shown(*column)
-                )));
-            }
-            Scaling::Range(min, max) => (value - min) * (1.0 / (max - min)),
-            Scaling::Standard(scales) => {
-                let (mean, factor) = scales[index];
-                (table.finite(*column)? - mean) * factor
-            }
-        };
+        let scaled = manifest.scaling.of(index, table.value(*column)?);
+        block.images[begin + place] =
+            scaled.map_err(|why| table.damaged(format!("{} {why}", columns.shown(*column))))?;
     }
     block.labels.push(match &manifest.labels {
         Labels::Numbers => {
             source.class(table.number(columns.label, "a class number")?, || table.place())?
         }
-        Labels::Names(classes) => {
+        Labels::Names(_) => {
             let label = table.text(columns.label);
-            *classes.get(&*label).ok_or_else(|| {
-                let names: Vec<&str> = manifest.class_names.iter().map(String::as_str).collect();
-                let known = crate::document::suggest::hint(&label, &names, "the classes are");
-                table.damaged(format!("label `{}` is none of the classes; {known}", short(&label)))
-            })?
+            source.class_of(&label).map_err(|why| table.damaged(why))?
         }
     });
     Ok(())
@@ -175,10 +160,6 @@ impl<'a> Table<'a> {
         let position = self.record.position();
         position.map_or_else(|| "a line".to_owned(), |place| format!("line {}", place.line()))
     }
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(40).collect()
 }
 
 /// Where the i-th stored value goes in C x H x W order.

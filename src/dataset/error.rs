@@ -69,6 +69,28 @@ pub enum DataError {
         /// What is wrong.
         why: String,
     },
+    /// Something that may be data, and nobody can tell which.
+    #[error("{}: {why}", path.display())]
+    Unclear {
+        /// What somebody pointed at.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+    /// A format that is off in this build.
+    #[error(
+        "{} is of the format {format}, which this perftune was built without: build it with the feature `{feature}` \
+         (`make install FEATURES={feature}`)",
+        path.display()
+    )]
+    Feature {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: &'static str,
+        /// The feature of the build that reads it.
+        feature: &'static str,
+    },
     /// A part does not hold as many samples as declared.
     #[error("{}: holds {found} samples of the {part} part, but dataset.toml says `{part}_rows = {declared}`", path.display())]
     Rows {

@@ -30,8 +30,12 @@ pub(super) fn is_packed(path: &Path) -> io::Result<bool> {
     Ok(raw.fill_buf()?.starts_with(&GZIP))
 }
 
-/// Compares a file with the checksum that the manifest gives, if it does.
-pub(super) fn verify(dataset: &str, path: &Path, entry: &FileEntry) -> Result<(), DataError> {
+/// The checksum of a file that is there, if the manifest gives one to compare it with.
+pub(super) fn checksum(
+    dataset: &str,
+    path: &Path,
+    entry: &FileEntry,
+) -> Result<Option<String>, DataError> {
     let mut file = match fs_err::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -39,19 +43,25 @@ pub(super) fn verify(dataset: &str, path: &Path, entry: &FileEntry) -> Result<()
         }
         Err(error) => return Err(error.into()),
     };
-    let Some(expected) = &entry.sha256 else {
-        return Ok(());
-    };
-    let found = digest(&mut file)?;
-    if found == *expected {
-        return Ok(());
+    Ok(if entry.sha256.is_some() { Some(digest(&mut file)?) } else { None })
+}
+
+/// Compares what was found with what the manifest gives, if it does.
+pub(super) fn compare(
+    dataset: &str,
+    path: &Path,
+    entry: &FileEntry,
+    found: Option<String>,
+) -> Result<(), DataError> {
+    match (&entry.sha256, found) {
+        (Some(expected), Some(found)) if found != *expected => Err(DataError::Checksum {
+            dataset: dataset.to_owned(),
+            path: path.to_owned(),
+            expected: expected.clone(),
+            found,
+        }),
+        _ => Ok(()),
     }
-    Err(DataError::Checksum {
-        dataset: dataset.to_owned(),
-        path: path.to_owned(),
-        expected: expected.clone(),
-        found,
-    })
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.

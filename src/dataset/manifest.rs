@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::format::Format;
+
 /// What a data set is, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
@@ -26,6 +28,8 @@ pub struct Manifest {
     pub train_rows: u64,
     /// Samples of the test part; at least 1.
     pub test_rows: u64,
+    /// How the files are written.
+    pub format: Format,
     /// The files and how they are split into parts.
     pub files: Files,
     /// What of all this `dataset.toml` does not say, in words.
@@ -79,6 +83,23 @@ pub(super) enum Scaling {
     Standard(Vec<(f32, f32)>),
 }
 
+impl Scaling {
+    /// What becomes of the i-th value of a sample; or what is wrong with it.
+    pub(super) fn of(&self, index: usize, value: f32) -> Result<f32, String> {
+        match self {
+            Self::Range(min, max) if !(*min..=*max).contains(&value) => {
+                Err(format!("is {value}, outside {min}..{max} (`min_value`, `max_value`)"))
+            }
+            Self::Range(min, max) => Ok((value - min) * (1.0 / (max - min))),
+            Self::Standard(_) if !value.is_finite() => Err(format!("is {value}: fill it in")),
+            Self::Standard(scales) => {
+                let (mean, factor) = scales[index];
+                Ok((value - mean) * factor)
+            }
+        }
+    }
+}
+
 /// What the labels of a file are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Labels {
@@ -113,19 +134,19 @@ impl Split {
 /// The files of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Files {
-    /// One CSV file with both parts.
+    /// Both parts in one.
     Whole {
-        /// The file.
-        all: FileEntry,
+        /// Where the samples are.
+        all: Source,
         /// Which rows are test data.
         split: Split,
     },
-    /// A CSV file for each part.
+    /// Each part by itself.
     Parts {
         /// The training part.
-        train: FileEntry,
+        train: Source,
         /// The test part.
-        test: FileEntry,
+        test: Source,
     },
     /// None: its samples are drawn by this seed.
     Random {
@@ -146,11 +167,44 @@ impl Files {
     pub fn entries(&self) -> Vec<&FileEntry> {
         match self {
             Self::Random { .. } => Vec::new(),
-            Self::Whole { all, .. } => vec![all],
-            Self::Parts { train, test } => vec![train, test],
+            Self::Whole { all, .. } => all.entries().collect(),
+            // The arrays of both parts may be those of one file.
+            Self::Parts { train, test } if train.file == test.file => train.entries().collect(),
+            Self::Parts { train, test } => train.entries().chain(test.entries()).collect(),
             Self::Idx { train, test } => vec![&train.0, &train.1, &test.0, &test.1],
         }
     }
+}
+
+/// Where samples and their labels are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// A file; of images a folder.
+    pub file: FileEntry,
+    /// That of the labels, where they are not in the same one.
+    pub labels: Option<FileEntry>,
+    /// In a file of several arrays, the names of those of the samples and of the labels.
+    pub arrays: Option<ArrayPair>,
+}
+
+impl Source {
+    /// Samples and labels in one file.
+    pub(super) const fn of(file: FileEntry) -> Self {
+        Self { file, labels: None, arrays: None }
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &FileEntry> {
+        [Some(&self.file), self.labels.as_ref()].into_iter().flatten()
+    }
+}
+
+/// The names of two arrays that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrayPair {
+    /// That of the samples.
+    pub x: String,
+    /// That of their labels.
+    pub y: String,
 }
 
 /// A file and what identifies it.
@@ -176,6 +230,7 @@ impl Manifest {
             layout: Layout::Chw,
             train_rows: samples,
             test_rows: 1,
+            format: Format::Idx,
             files: Files::Random { seed },
             guessed: Vec::new(),
             columns: Columns::default(),

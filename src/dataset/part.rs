@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::copies::Copies;
 use super::error::DataError;
 use super::file;
-use super::manifest::Manifest;
+use super::manifest::{Labels, Manifest};
+use crate::document::suggest;
 
 /// What a decoder collects before it is handed on.
 #[derive(Debug, Default)]
@@ -55,6 +56,26 @@ impl PartFile<'_> {
         })
     }
 
+    /// The class of a label as it is written; or what is wrong with it.
+    pub(super) fn class_of(&self, label: &str) -> Result<i64, String> {
+        let known = match &self.manifest.labels {
+            Labels::Numbers => {
+                let classes = i64::from(self.manifest.classes);
+                let class = label.parse().ok().filter(|class| (0..classes).contains(class));
+                return class.ok_or_else(|| {
+                    let label = short(label);
+                    format!("label {label} is no number from 0 on and below `classes = {classes}`")
+                });
+            }
+            Labels::Names(classes) => classes.get(label).copied(),
+        };
+        known.ok_or_else(|| {
+            let names: Vec<&str> = self.manifest.class_names.iter().map(String::as_str).collect();
+            let known = suggest::hint(label, &names, "the classes are");
+            format!("label `{}` is none of the classes; {known}", short(label))
+        })
+    }
+
     /// The class of a label, if the data set has it.
     pub(super) fn class(
         &self,
@@ -66,4 +87,9 @@ impl PartFile<'_> {
             self.damaged(place(), format!("label {label} is not below `classes = {classes}`"))
         })
     }
+}
+
+/// As much of a text as a message shows.
+pub(super) fn short(text: &str) -> String {
+    text.chars().take(40).collect()
 }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::copies::Copies;
 use super::error::DataError;
-use super::manifest::{FileEntry, Files, Manifest};
+use super::format::Format;
+use super::manifest::{FileEntry, Files, Manifest, Source};
 use super::part::{Block, PartFile};
-use super::{csv, file, idx, random};
+use super::stored::{self, Stored};
+use super::{csv, file, folder, idx, random};
 
 /// The manifest's name in a data set's folder.
 pub const MANIFEST: &str = "dataset.toml";
@@ -74,6 +76,13 @@ impl DataSet {
         Ok(Self { folder, manifest, copies: None })
     }
 
+    /// The one that this text describes, as if it lay in `file`.
+    pub fn described(text: &str, file: &Path) -> Result<Self, DataError> {
+        let manifest = Manifest::parse(text, file)?;
+        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+        Ok(Self { folder, manifest, copies: None })
+    }
+
     /// Random samples in the place of files.
     pub fn random(shape: [u32; 3], classes: u32, samples: u64, seed: u64) -> Self {
         let manifest = Manifest::random(shape, classes, samples, seed);
@@ -99,19 +108,27 @@ impl DataSet {
     /// Compares every file with its SHA-256.
     pub fn verify(&self) -> Result<(), DataError> {
         for entry in self.manifest.files.entries() {
-            file::verify(&self.manifest.name, &self.folder.join(&entry.path), entry)?;
+            let path = self.folder.join(&entry.path);
+            let found = match (path.is_dir(), &entry.sha256) {
+                (true, Some(_)) => folder::sha256(&path).map(Some)?,
+                (true, None) => None,
+                _ => file::checksum(&self.manifest.name, &path, entry)?,
+            };
+            file::compare(&self.manifest.name, &path, entry, found)?;
         }
         Ok(())
     }
 
     /// Decodes everything and keeps nothing: whatever a run would stumble over is found, in the test part too.
     pub fn check(&self) -> Result<(), DataError> {
-        let Files::Whole { all, split } = &self.manifest.files else {
+        let (Files::Whole { all, split }, Format::Csv) =
+            (&self.manifest.files, self.manifest.format)
+        else {
             self.check_columns()?;
             self.read::<Train, DataError>(|_| Ok(()))?;
             return self.read::<Test, DataError>(|_| Ok(()));
         };
-        let (train, test) = (self.part::<Train>(all), self.part::<Test>(all));
+        let (train, test) = (self.part::<Train>(&all.file), self.part::<Test>(&all.file));
         let mut of_test = 0;
         let every = |row| {
             of_test += u64::from(split.is_test(row));
@@ -128,10 +145,12 @@ impl DataSet {
 
     /// The parts have the same columns in the same order, and are not one file: both are read by the columns of the first.
     fn check_columns(&self) -> Result<(), DataError> {
-        let Files::Parts { train, test } = &self.manifest.files else {
+        let (Files::Parts { train, test }, Format::Csv) =
+            (&self.manifest.files, self.manifest.format)
+        else {
             return Ok(());
         };
-        let [train, test] = [train, test].map(|entry| self.folder.join(&entry.path));
+        let [train, test] = [train, test].map(|source| self.folder.join(&source.file.path));
         let wrong = |why: String| DataError::Damaged {
             path: test.clone(),
             place: "line 1".to_owned(),
@@ -172,11 +191,11 @@ impl DataSet {
             }
             Files::Whole { all, split } => {
                 let wanted = |row| split.is_test(row) == P::IS_TEST;
-                self.read_csv::<P, E>(all, wanted, &mut emit)
+                self.read_source::<P, E>(all, &wanted, &mut emit)
             }
             Files::Parts { train, test } => {
-                let entry = if P::IS_TEST { test } else { train };
-                self.read_csv::<P, E>(entry, |_| true, &mut emit)
+                let source = if P::IS_TEST { test } else { train };
+                self.read_source::<P, E>(source, &|_| true, &mut emit)
             }
             Files::Idx { train, test } => {
                 let (images, labels) = if P::IS_TEST { test } else { train };
@@ -185,14 +204,20 @@ impl DataSet {
         }
     }
 
-    fn read_csv<P: Part, E: From<DataError>>(
+    fn read_source<P: Part, E: From<DataError>>(
         &self,
-        entry: &FileEntry,
-        wanted: impl Fn(u64) -> bool,
+        source: &Source,
+        wanted: &dyn Fn(u64) -> bool,
         emit: &mut impl FnMut(&mut Block) -> Result<(), E>,
     ) -> Result<(), E> {
-        let part = self.part::<P>(entry);
-        let rows = csv::read(&part, wanted, emit)?;
+        let part = self.part::<P>(&source.file);
+        let rows = match self.manifest.format {
+            Format::Csv => csv::read(&part, wanted, emit)?,
+            format => {
+                let stored = Stored::open(format, &self.folder, source)?;
+                stored::read(&part, &stored, wanted, emit)?
+            }
+        };
         Ok(part.check_rows(rows)?)
     }
 

@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 use super::*;
 
 #[derive(Debug, Default)]
-struct Loaded {
-    images: Vec<f32>,
-    labels: Vec<i64>,
+pub(super) struct Loaded {
+    pub(super) images: Vec<f32>,
+    pub(super) labels: Vec<i64>,
 }
 
-fn load<P: Part>(data: &DataSet) -> Result<Loaded, DataError> {
+pub(super) fn load<P: Part>(data: &DataSet) -> Result<Loaded, DataError> {
     let mut all = Loaded::default();
     data.read::<P, DataError>(|rows| {
         all.images.extend_from_slice(rows.images);
@@ -26,7 +26,7 @@ fn shipped(name: &str) -> DataSet {
     DataSet::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets").join(name)).unwrap()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(bytes).unwrap();
     packed.finish().unwrap()

@@ -1,19 +1,37 @@
 //! `dataset.toml` as it is written: each key read and checked, what it leaves open still open.
 
-use super::manifest::{FileEntry, Files, Layout, Split};
+use std::path::Path;
+
+use super::files::{self, Arrays, Form};
+use super::format::{Format, WORDS};
+use super::manifest::{Files, Layout, Split};
 use crate::document::problems::{Place, Problem, Problems};
-use crate::document::tree::{Entry, Node, Table, Value};
+use crate::document::tree::{Node, Table, Value};
 use crate::document::value::{self, Read};
 
 /// The most values that one sample may have: beyond it a typing error is likelier than a data set.
-const MAX_VALUES: u32 = 1 << 26;
+pub(super) const MAX_VALUES: u32 = 1 << 26;
 /// The most classes.
 pub(super) const MAX_CLASSES: u32 = 1 << 16;
 
 #[rustfmt::skip]
 const KEYS: &[&str] = &[
     "name", "about", "licence", "source", "shape", "features", "classes", "class_names", "format", "layout", "label",
-    "label_column", "ignore", "header", "scale", "min_value", "max_value", "train_rows", "test_rows", "split", "files",
+    "label_column", "ignore", "header", "arrays", "scale", "min_value", "max_value", "train_rows", "test_rows", "split",
+    "files",
+];
+
+/// Keys that some formats know nothing of, with those that do.
+const ONLY_OF: &[(&str, &[Format])] = &[
+    ("header", &[Format::Csv]),
+    ("label_column", &[Format::Csv]),
+    ("label", &[Format::Csv, Format::Parquet]),
+    ("ignore", &[Format::Csv, Format::Parquet]),
+    ("arrays", &[Format::Npz, Format::Safetensors]),
+    (
+        "layout",
+        &[Format::Csv, Format::Idx, Format::Npy, Format::Npz, Format::Safetensors, Format::Parquet],
+    ),
 ];
 
 /// What is said of the classes.
@@ -58,25 +76,34 @@ pub(super) struct Written {
     pub(super) shape_place: Place,
     pub(super) classes: Classes,
     pub(super) class_names: Vec<String>,
-    pub(super) layout: Layout,
+    /// Nothing is said where it is not there.
+    pub(super) layout: Option<Layout>,
     pub(super) label: LabelAt,
     pub(super) ignore: Vec<(String, Place)>,
     pub(super) header: Option<bool>,
     pub(super) scale: Scale,
     pub(super) train_rows: Option<u64>,
     pub(super) test_rows: Option<u64>,
+    pub(super) format: Format,
     pub(super) files: Files,
+    pub(super) arrays: Option<Arrays>,
     /// Nobody said how one file is split.
     pub(super) split_is_open: bool,
 }
 
 impl Written {
     /// Reads the keys; nothing where one of them is wrong, which is then reported.
-    pub(super) fn read(root: &Table, whole: Place, problems: &mut Problems) -> Option<Self> {
+    pub(super) fn read(
+        root: &Table,
+        whole: Place,
+        folder: &Path,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         value::check_keys(root, "in dataset.toml", KEYS, problems);
         let mut keys = Keys { root, whole, problems };
         let split = keys.get("split", split);
-        let files = keys.files(split);
+        let (files, form) = keys.files(split).unzip();
+        let format = keys.format(files.as_ref(), form, folder);
         let text = |key: &str, node: &Node| Ok(value::text(key, node, "text")?.to_owned());
         let rows = |key: &str, node: &Node| Ok(u64::from(value::count(key, node, 1..=u32::MAX)?));
         let written = Self {
@@ -88,7 +115,7 @@ impl Written {
             shape_place: keys.place(if root.get("shape").is_some() { "shape" } else { "features" }),
             classes: keys.get("classes", classes).unwrap_or(Classes::Open),
             class_names: keys.class_names(),
-            layout: keys.get("layout", layout).unwrap_or_default(),
+            layout: keys.get("layout", layout),
             label: keys.label(),
             ignore: keys.get("ignore", names).unwrap_or_default(),
             header: keys.get("header", value::flag),
@@ -96,7 +123,9 @@ impl Written {
             train_rows: keys.get("train_rows", rows),
             test_rows: keys.get("test_rows", rows),
             split_is_open: split.is_none(),
+            format: format?,
             files: files?,
+            arrays: keys.get("arrays", files::arrays),
         };
         keys.check(&written);
         (!keys.problems.any()).then_some(written)
@@ -135,15 +164,39 @@ impl Keys<'_> {
         }
     }
 
-    fn files(&mut self, split: Option<Split>) -> Option<Files> {
+    fn files(&mut self, split: Option<Split>) -> Option<(Files, Form)> {
         let Some(entry) = self.root.get("files") else {
             let problem = Problem::new(self.whole, "`files` is missing: it names the data");
             self.problems.push(problem.hint("for example files = [\"data.csv\"]"));
             return None;
         };
-        let found = self.problems.ok(files(entry, split))?;
-        if !matches!(found, Files::Whole { .. }) {
+        let found = self.problems.ok(files::files(entry, split))?;
+        if !matches!(found.0, Files::Whole { .. }) {
             self.refuse("split", "is for one file with both parts; these files are apart already");
+        }
+        Some(found)
+    }
+
+    /// What is said of the format, or what the files tell of it.
+    fn format(
+        &mut self,
+        files: Option<&Files>,
+        form: Option<Form>,
+        folder: &Path,
+    ) -> Option<Format> {
+        let word = |key: &str, node: &Node| value::word(key, node, WORDS);
+        let said = self.get("format", word);
+        let (files, form) = (files?, form?);
+        let first = &files.entries().first()?.path;
+        let found = said.and_then(Format::of_word).unwrap_or_else(|| match form {
+            Form::Idx => Format::Idx,
+            Form::Arrays => Format::Npy,
+            Form::Files if folder.join(first).is_dir() => Format::Images,
+            Form::Files => Format::of_name(first).unwrap_or(Format::Csv),
+        });
+        if !files::fits(found, form) {
+            self.problems.error(self.place("files"), files::must_be(found));
+            return None;
         }
         Some(found)
     }
@@ -214,98 +267,27 @@ impl Keys<'_> {
 
     /// What the keys say against one another.
     fn check(&mut self, written: &Written) {
-        let format = self.get("format", |key, node| value::word(key, node, &["csv", "idx"]));
-        let is_idx = matches!(written.files, Files::Idx { .. });
-        if format.is_some_and(|format| (format == "idx") != is_idx) {
-            let message = if is_idx { CSV_FILES } else { IDX_FILES };
-            self.problems.error(self.place("files"), message);
+        let format = written.format;
+        for (key, formats) in ONLY_OF.iter().filter(|(_, formats)| !formats.contains(&format)) {
+            let known: Vec<&str> = formats.iter().map(|format| format.shown()).collect();
+            self.refuse(key, &format!("is for {}", known.join(", ")));
         }
-        if !is_idx {
-            return;
+        if let (Format::Idx, Classes::Names(_)) = (format, &written.classes) {
+            self.refuse("classes", "as names is not for IDX: write the number and `class_names`");
         }
-        for key in ["header", "label_column", "label", "ignore"] {
-            self.refuse(key, "is for CSV");
+        if let (Format::Images, Classes::Count(_)) = (format, &written.classes) {
+            self.refuse("classes", "of images are the names of their folders: leave it out");
         }
-        if written.scale == Scale::Standard {
-            self.refuse("scale", "= \"standard\" is for CSV");
+        if format == Format::Idx && written.scale == Scale::Standard {
+            self.refuse("scale", "= \"standard\" is not for IDX");
         }
-        if let Classes::Names(_) = written.classes {
-            self.refuse("classes", "as names is for CSV: write the number and `class_names`");
+        if let (Format::Images, Some([channels, ..])) = (format, written.shape)
+            && !matches!(channels, 1 | 3)
+        {
+            let message = "images have 1 channel (grey) or 3 (red, green, blue)";
+            self.problems.error(written.shape_place, message);
         }
     }
-}
-
-const CSV_FILES: &str =
-    "`files` of CSV must be one file with both parts (`all`), or `train` and `test`";
-const IDX_FILES: &str =
-    "`files` of IDX must be `train_images`, `train_labels`, `test_images` and `test_labels`";
-
-fn files(entry: &Entry, split: Option<Split>) -> Read<Files> {
-    let node = &entry.node;
-    let whole = |all| Files::Whole { all, split: split.unwrap_or(Split::USUAL) };
-    let Value::Table(table) = &node.value else {
-        return match value::texts("files", node, "a list with one CSV file, or a table of files")? {
-            [only] => Ok(whole(file("files", only)?)),
-            _ => Err(Problem::new(node.place, "`files` as a list is one file with both parts")
-                .hint(
-                    "where each part has its own: files = { train = \"a.csv\", test = \"b.csv\" }",
-                )),
-        };
-    };
-    let keys: Vec<&str> = table.entries.iter().map(|entry| &*entry.key).collect();
-    let at = |key: &str| match table.get(key) {
-        Some(entry) => file(key, &entry.node),
-        None => Err(Problem::new(entry.key_place, format!("`files` names no `{key}`"))),
-    };
-    let is =
-        |wanted: &[&str]| keys.len() == wanted.len() && keys.iter().all(|k| wanted.contains(k));
-    if is(&["all"]) {
-        Ok(whole(at("all")?))
-    } else if is(&["train", "test"]) {
-        Ok(Files::Parts { train: at("train")?, test: at("test")? })
-    } else if is(&["train_images", "train_labels", "test_images", "test_labels"]) {
-        Ok(Files::Idx {
-            train: (at("train_images")?, at("train_labels")?),
-            test: (at("test_images")?, at("test_labels")?),
-        })
-    } else {
-        let images = keys.iter().any(|key| key.ends_with("_images") || key.ends_with("_labels"));
-        Err(Problem::new(entry.key_place, if images { IDX_FILES } else { CSV_FILES }))
-    }
-}
-
-/// A file: its path, or a table with `path` and `sha256`.
-fn file(key: &str, node: &Node) -> Read<FileEntry> {
-    let Some(table) = node.table() else {
-        let path = value::text(key, node, "the path of a file in quotes")?;
-        return entry(path, None, node.place);
-    };
-    let path = table.get("path").ok_or_else(|| {
-        Problem::new(node.place, format!("`{key}` has no `path`")).hint("path = \"data.csv\"")
-    })?;
-    if let Some(other) = table.entries.iter().find(|e| e.key != "path" && e.key != "sha256") {
-        let message = format!("unknown key `{}` in `files.{key}`", other.key);
-        return Err(Problem::new(other.key_place, message).hint("the keys are: path, sha256"));
-    }
-    let text = value::text("path", &path.node, "the path of a file in quotes")?;
-    let sha256 = table.get("sha256").map(|sum| {
-        let digits = "64 lower-case hexadecimal digits, as `sha256sum` prints them";
-        let text = value::text("sha256", &sum.node, digits)?;
-        let good = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if text.len() == 64 && good {
-            return Ok(text.to_owned());
-        }
-        let problem = Problem::new(sum.node.place, format!("`sha256` must be {digits}"));
-        Err(problem.hint("leave it out, and the file is not compared with anything"))
-    });
-    entry(text, sha256.transpose()?, path.node.place)
-}
-
-fn entry(path: &str, sha256: Option<String>, place: Place) -> Read<FileEntry> {
-    if path.is_empty() {
-        return Err(Problem::new(place, "`path` must name a file"));
-    }
-    Ok(FileEntry { path: path.into(), sha256 })
 }
 
 fn split(key: &str, node: &Node) -> Read<Split> {
