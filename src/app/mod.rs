@@ -9,6 +9,7 @@
 
 pub mod baseline;
 pub mod compare;
+pub mod dataset;
 pub mod datasets;
 pub mod derived;
 mod distinct;

@@ -4,6 +4,7 @@
 
 mod against;
 mod baseline;
+mod dataset;
 mod engine;
 mod exec;
 mod help;
@@ -28,6 +29,7 @@ use crate::units::Share;
 
 pub use self::against::AgainstArgs;
 pub use self::baseline::{BaselineArgs, BaselineCommand};
+pub use self::dataset::{DatasetArgs, DatasetCommand};
 pub use self::engine::{CancelArgs, StatusArgs};
 pub use self::exec::ExecArgs;
 pub use self::merge::MergeArgs;
@@ -75,6 +77,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// List the models, data sets or metrics that a grid may name, or its keys
     List(ListArgs),
+    /// Describe data that you have as a data set of a grid, or check one
+    Dataset(DatasetArgs),
     /// Print a file by which a program tells perftune of its steps
     Helper(HelperArgs),
     /// Print a completion script for a shell

@@ -11,6 +11,7 @@ pub mod args;
 pub mod baseline;
 pub mod check;
 pub mod completions;
+pub mod dataset;
 pub mod delivery;
 pub mod diagnostic;
 pub mod doctor;
@@ -97,6 +98,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
         Command::Baseline(args) => baseline::baseline(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::List(args) => list::list(args),
+        Command::Dataset(args) => dataset::dataset(args, screen),
         Command::Helper(args) => helper::helper(args),
         Command::Completions(args) => completions::completions(args),
     }

@@ -18,6 +18,8 @@ fn help_pages() {
         ("help_check_short", &["check", "-h"]),
         ("help_doctor", &["doctor", "--help"]),
         ("help_list", &["list", "--help"]),
+        ("help_dataset", &["dataset", "--help"]),
+        ("help_dataset_add", &["dataset", "add", "--help"]),
         ("help_helper", &["helper", "--help"]),
         ("help_completions", &["completions", "--help"]),
         ("no_arguments", &[]),

@@ -131,6 +131,14 @@ fn stage() -> Lab {
         let [(_, text)] = &blocks(&page, language)[..] else { panic!("{language}") };
         fs::write(here.join(to), text).unwrap();
     }
+    // Some rows of what R would write.
+    let rows = |classes: [&str; 2]| -> String {
+        let rows = (0..20).map(|row| format!("{row},{},{}", row % 7, classes[row % 2]));
+        rows.collect::<Vec<_>>().join("\n")
+    };
+    fs::write(here.join("letters.csv"), "x,y,lettr\n".to_owned() + &rows(["A", "B"])).unwrap();
+    fs::write(here.join("shuttle.csv"), "x,y,Class\n".to_owned() + &rows(["High", "Bypass"]))
+        .unwrap();
     for name in ["three-by-three", "whole", "nightly", "branch"] {
         let out = format!("here/results/{name}");
         lab.run(&["--full", "--out", &out]).exits(0);
@@ -196,6 +204,9 @@ fn every_command_of_the_pages_works() {
 #[test]
 fn every_grid_of_the_pages_is_one() {
     let lab = stage();
+    for name in ["letters", "shuttle"] {
+        shell(&lab, &format!("perftune dataset add {name}.csv")).exits(0);
+    }
     let mut count = 0;
     for page in pages() {
         for (number, block) in blocks(&page, "toml") {

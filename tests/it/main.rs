@@ -16,6 +16,7 @@ mod config_errors;
 #[cfg(all(feature = "torch", target_os = "linux"))]
 mod cuda;
 mod data;
+mod dataset;
 mod deletions;
 mod disk;
 mod docs;
@@ -38,6 +39,7 @@ mod native;
 mod native_worker;
 mod nvml;
 mod objectives;
+mod onnx;
 mod own_axes;
 mod own_metrics;
 mod recorded;
