@@ -102,7 +102,7 @@ const REFUSED: &[(&str, &[u8], &[&str], &str)] = &[
         "a.csv",
         b"a,b,c\n1,2,z\n3,4,y\n5,6,x\n",
         &[],
-        "line 2: label `z` is none of the classes; the classes are: x, y",
+        "line 2: label `z` is none of the classes; did you mean `x`?",
     ),
     ("a.csv", b"", &[], "one column, where a value and a label are needed"),
     ("a.csv", b"a,b,c\n1,2,x\n3,4,y\n", &["--label", "d"], "a.csv has no column \"d\""),

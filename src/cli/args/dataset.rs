@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 
 const EXAMPLES: &str = "Examples:
   perftune dataset add letters.csv --label lettr
-  perftune dataset add photos/                # a folder of images for each class
+  perftune dataset add photos                 # a folder of images a class
   perftune dataset add digits.npz --name my-digits --dry-run
   perftune dataset check digits satellite ./my-data";
 

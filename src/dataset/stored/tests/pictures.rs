@@ -158,7 +158,7 @@ fn folders_that_are_no_classes_or_no_parts_are_named() {
         (
             "files = { train = \"train\", test = \"test\" }\n",
             &[("train/a/1.png", &a), ("train/b/1.png", &a), ("test/c/1.png", &a)],
-            "test/c/1.png, sample 0: label `c` is none of the classes; the classes are: a, b",
+            "test/c/1.png, sample 0: label `c` is none of the classes; did you mean `a`?",
         ),
         (
             "files = { train = \"train\", test = \"test\" }\n",
