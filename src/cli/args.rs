@@ -61,25 +61,25 @@ pub enum Command {
     Report(ReportArgs),
     /// Show a results folder on a terminal, live while its runs go on
     View(ViewArgs),
-    /// Say how the tasks stand that --engine slurm has submitted
+    /// Show the status of the tasks that --engine slurm submitted
     Status(StatusArgs),
-    /// End the tasks that --engine slurm has submitted
+    /// Cancel the tasks that --engine slurm submitted
     Cancel(CancelArgs),
-    /// Put results folders that hold parts of one grid together
+    /// Merge the results folders of a grid's shards into one
     Merge(MergeArgs),
-    /// Say whether a candidate is worse than a baseline: a gate for CI
+    /// Check whether a candidate is worse than a baseline: a gate for CI
     Check(CheckArgs),
-    /// Say when stopping rules would have stopped recordings, and how wrong
+    /// Replay recorded runs through stopping rules: when, and at what error
     Replay(ReplayArgs),
-    /// Keep sessions of a machine that later ones are compared with
+    /// Store measured sessions of a machine for later comparisons
     Baseline(BaselineArgs),
-    /// Say what can be measured on this machine and what cannot
+    /// Show what can be measured on this machine and what cannot
     Doctor(DoctorArgs),
     /// List the models, data sets or metrics that a grid may name, or its keys
     List(ListArgs),
     /// Describe data that you have as a data set of a grid, or check one
     Dataset(DatasetArgs),
-    /// Print a file by which a program tells perftune of its steps
+    /// Print a module with which a program reports its steps to perftune
     Helper(HelperArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -170,7 +170,7 @@ pub struct CheckArgs {
     /// Write it in another format to a file as well; repeatable
     #[arg(long, value_name = "FORMAT=FILE")]
     pub write: Vec<Target>,
-    /// What becomes of rows that are suspect or inconclusive
+    /// How to treat comparisons that are suspect or inconclusive
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnInconclusive::Pass)]
     pub on_inconclusive: OnInconclusive,
     /// Compare even what was measured in different or unknown environments

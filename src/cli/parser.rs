@@ -45,12 +45,12 @@ pub fn command(detail: Detail) -> Command {
 /// clap's long form puts an empty line after each option, which fills five screens; the short form says as much.
 fn shaped(command: Command, detail: Detail) -> Command {
     let more = match detail {
-        Detail::Short => "Print help (all of it: --help)",
-        Detail::Long => "Print help (less: -h)",
+        Detail::Short => "Print help (--help: every option)",
+        Detail::Long => "Print help (-h: a short one)",
     };
     let help = Arg::new("help").short('h').long("help").action(ArgAction::HelpShort).help(more);
     let grouped = command.get_arguments().any(|arg| arg.get_help_heading().is_some());
-    let place = if grouped { Some("Talk") } else { None };
+    let place = if grouped { Some("Messages") } else { None };
     let help = help.help_heading(place);
     let after = command.get_after_long_help().filter(|_| detail == Detail::Long).cloned();
     let mut command = command

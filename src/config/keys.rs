@@ -101,7 +101,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     )
     .about("keys of the grid that --profile NAME puts over the file; inherits = \"OTHER\" puts them over another profile"),
     key("run.budget", Duration(0.001, LONGEST_S, |s, v, _| s.budget_s = Some(v.as_secs())))
-        .about("time for the whole grid; what is not run by then is left to --resume")
+        .about("time limit for the whole grid; --resume runs the rest")
         .never(|plan, _| plan.budget_s.into()),
     key(
         "run.lanes",
@@ -116,7 +116,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         .about("how cells are chosen; auto: bayes; grid: all of them")
         .never(|_, _| AUTO.into()),
     key("search.trials", Count(1, MANY, |s, v, at| s.search.trials = Some((v, at.key))))
-        .about("the most runs of a search, repeats among them; with a budget none is the default")
+        .about("the most runs of a search, repeats included; unlimited where a budget is set")
         .never(|_, _| TRIALS.into()),
     key(
         "search.budget",
@@ -125,10 +125,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .about("time for the whole search, instead of [run] budget; cells are chosen by what they bring for each second")
     .never(|plan, _| plan.budget_s.into()),
     key("search.seed", Count(0, MANY, |s, v, at| s.search.seed = Some((v, at.key))))
-        .about("of the cells that are drawn, instead of the seed of the grid")
+        .about("seed of the search, instead of that of the grid")
         .never(|plan, _| plan.seed.into()),
     key("train.epochs", Count(0, MANY, |s, v, at| (s.train.epochs, s.epochs_place) = (v, at.key)))
-        .about("the budget in passes over the training data; 0: do not train")
+        .about("passes over the training data, at most; 0: do not train")
         .always("train.epochs", |_, run| run.job.train.epochs.into()),
     key(
         "train.validation_share",
@@ -136,7 +136,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             s.train.validation_share = v;
         }),
     )
-    .about("of the training data, held out for validation")
+    .about("share of the training data that is held out for validation")
     .always("train.validation_share", |_, run| run.job.train.validation_share.into()),
     key("train.warmup_steps", Count(0, MANY, |s, v, _| s.train.warmup_steps = v))
         .about("steps before the first timed one, on weights that are thrown away")
@@ -162,7 +162,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             }
         }),
     )
-    .about("when requests come, after the scenarios of MLPerf Inference")
+    .about("load pattern: the scenarios of MLPerf Inference, and closed, a fixed number of clients")
     .unusual("serve.pattern", |_, run| serve(run).map(|serve| serve.pattern.name()).into()),
     key(
         "serve.batch_size",
@@ -252,7 +252,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         "stop.within",
         Share(Range::new(Excluded(0.0), Excluded(1.0)), |s, v, _| s.stop.within = v),
     )
-    .about("half of the interval of a metric that counts as known, of its value")
+    .about("the relative half-width of the confidence interval at which a metric counts as known")
     .always("stop.within", |_, run| run.stop.within.into()),
     key(
         "stop.confidence",
@@ -260,10 +260,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             s.stop.confidence = v;
         }),
     )
-    .about("of the intervals")
+    .about("confidence level of the intervals")
     .always("stop.confidence", |_, run| run.stop.confidence.into()),
     key("stop.looks", Count(1, 1000, |s, v, _| s.stop.looks = v))
-        .about("in a row, at which all must be known")
+        .about("consecutive looks at which all metrics must be known")
         .always("stop.looks", |_, run| run.stop.looks.into()),
     key(
         "stop.min_time",
@@ -282,7 +282,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .about("the longest time in a stage; what is not known by then is unstable")
     .always("stop.max_time_s", |_, run| run.stop.max_time_s.into()),
     key("stop.futility", Flag(|s, v, _| s.stop.futility = v))
-        .about("whether a stage is left as soon as noise keeps its metrics open for longer than its time")
+        .about("end a stage early whose metrics cannot become known within its time")
         .never(|_, run| run.stop.futility.into()),
     key(
         "stop.max_run_time",
@@ -296,7 +296,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             (s.stop.horizon_s, s.stop_place) = (Some(v.as_secs()), at.key);
         }),
     )
-    .about("the length of what figures are to speak of: intervals take in how they may wander until there")
+    .about("the length that figures are to speak for; intervals are widened for drift until then")
     .unusual("stop.horizon_s", |_, run| run.stop.horizon_s.into()),
     key("stop.patience", Count(1, MANY, |s, v, _| s.stop.patience = v))
         .about("epochs without a better validation accuracy before a run counts as trained")
@@ -375,7 +375,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         "gate.alpha",
         Fraction(Range::new(Excluded(0.0), Included(0.2)), |s, v, _| s.gate.alpha = v),
     )
-    .about("the chance that a comparison of equal builds fails at all")
+    .about("false-alarm rate of a whole comparison, over all rows (family-wise)")
     .never(|plan, _| plan.gate.alpha.into()),
     key("gate.floor", Share(gate::FLOOR, |s, v, _| s.gate.floor = v))
         .about("the smallest change that counts")
@@ -384,7 +384,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         .about("compare results of unknown or different machines all the same")
         .never(|plan, _| plan.gate.any_machine.into()),
     key("gate.draws", Count(1, MOST_DRAWS, |s, v, _| s.gate.draws = v))
-        .about("arrangements that are drawn where there are too many to look at all")
+        .about("random permutations that are drawn where there are too many to test all")
         .never(|plan, _| plan.gate.draws.into()),
     key(
         "gate.seed",
@@ -394,7 +394,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             Ok(())
         }),
     )
-    .about("what they are drawn from")
+    .about("seed of these permutations")
     .never(|plan, _| plan.gate.seed.into()),
     key(
         "gate.subject",
@@ -517,7 +517,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .about("silence after which a worker counts as hung")
     .never(|plan, _| (plan.worker.hang_timeout_ns as f64 / 1e9).into()),
     key("worker.grace", Duration(0.0, LONGEST_S, |s, v, _| s.worker.grace_ns = v.as_ns()))
-        .about("time between asking a worker to end, SIGTERM and SIGKILL")
+        .about("wait before each escalation: request to end, SIGTERM, SIGKILL")
         .never(|plan, _| (plan.worker.grace_ns as f64 / 1e9).into()),
     key(
         "worker.options",

@@ -51,9 +51,9 @@ pub(super) static KEYS: &[KeyDef<Declared>] = &[
     key("axes.NAME.from", Kind::Number(range::ANY, |_, _, _| ())).about(
         "the first of a range of values, which [grid] has as { from, to, scale, steps } too",
     ),
-    key("axes.NAME.to", Kind::Number(range::ANY, |_, _, _| ())).about("the last"),
+    key("axes.NAME.to", Kind::Number(range::ANY, |_, _, _| ())).about("the last of the range"),
     key("axes.NAME.scale", Kind::Word(range::SCALES, |_, _, _| ()))
-        .about("how the others lie between them"),
+        .about("spacing of the values between them"),
     key("axes.NAME.steps", Kind::Count(2, range::MOST_STEPS, |_, _, _| ()))
         .about("how many there are"),
     key(

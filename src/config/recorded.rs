@@ -61,7 +61,7 @@ pub(super) static KEYS: &[KeyDef<Asked>] = &[
             Ok(())
         }),
     )
-    .about("a table of recorded figures that answers in the place of runs: a CSV file, or a results folder"),
+    .about("a table of recorded figures, used instead of running: a CSV file, or a results folder"),
     key(
         "models.NAME.cost",
         Own("a figure of the table", TEXT, |asked, entry, _, _| {

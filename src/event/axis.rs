@@ -268,7 +268,7 @@ pub static AXES: &[AxisDef] = &[
         key: said("learning_rate"),
         tag: |_, label| format!("lr{label}"),
         heading: said("rate"),
-        about: "size of a step of the optimizer",
+        about: "learning rate of the optimizer",
         kind: AxisKind::Number(Range::new(Bound::Excluded(0.0), Bound::Unbounded)),
         default: Some(AxisValue::Number(1e-3)),
         in_train: true,

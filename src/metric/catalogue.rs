@@ -431,7 +431,7 @@ catalogue![
         kind: Windows(0.75),
         scope: Scope::Train,
         gate: Some(GATE),
-        about: "upper quartile of that rate in 20 to 64 equal windows of the time of the steps: robust to interference",
+        about: "75th percentile of that rate over 20 to 64 equal windows of the time of the steps: less affected by interference",
         ..THROUGHPUT
     },
     TrainStepLatencyMean = MetricDef {
@@ -515,7 +515,7 @@ catalogue![
         scope: Scope::Serve,
         heading: Some(heading("serve\n", 3, 10)),
         in_report: true,
-        about: "samples served / time of serving: of the requests, and of the gaps between them where the pattern leaves any",
+        about: "samples served / time of serving, idle gaps of the load pattern included",
         ..THROUGHPUT
     },
     ServeThroughputP75 = MetricDef {
@@ -523,14 +523,14 @@ catalogue![
         kind: Windows(0.75),
         scope: Scope::Serve,
         gate: Some(GATE),
-        about: "upper quartile of that rate in 20 to 64 equal windows of the time of serving: robust to interference",
+        about: "75th percentile of that rate over 20 to 64 equal windows of the time of serving: less affected by interference",
         ..THROUGHPUT
     },
     ServeLatencyMean = MetricDef {
         name: "serve.latency_mean",
         in_group: true,
         kind: Mean,
-        about: "mean latency of a request, from when it was scheduled to come to its answer",
+        about: "mean latency of a request, from its scheduled arrival to its answer",
         ..LATENCY
     },
     ServeLatencyP25 = MetricDef {
@@ -651,14 +651,14 @@ catalogue![
         group: "cpu",
         source: Source::Ipc,
         better: Some(Better::Higher),
-        about: "cpu.instructions / cycles of the same",
+        about: "cpu.instructions / cycles",
         ..METRIC
     },
     CpuCacheMisses = MetricDef {
         name: "cpu.cache_misses",
         group: "cpu",
         source: Source::Tick(Field::CacheMisses),
-        about: "accesses of the same that the processors' last cache did not have",
+        about: "last-level cache misses of the process tree",
         ..COUNTER
     },
     CpuTimePerSample = MetricDef {
@@ -759,7 +759,7 @@ catalogue![
         name: "energy.total",
         heading: Some(heading("energy\n", 4, 7)),
         in_report: true,
-        about: "energy of the processors, of the memory where it has a counter, and of the run's accelerators over the whole run; whole parts, whoever used them",
+        about: "energy of the processors, of the memory where it has a counter, and of the run's accelerators over the whole run; of the whole package or device, other processes included",
         ..ENERGY
     },
     EnergyPerSample = MetricDef {
@@ -827,7 +827,7 @@ catalogue![
         group: "start",
         unit: Unit::Seconds,
         source: Source::Start(StartOf::Load),
-        about: "the part of start.time that is the phase load: reading and building the model and what requests are made of",
+        about: "the part of start.time spent loading and building the model and the data of requests",
         ..COUNTER
     },
     ModelParameters = MetricDef {
@@ -890,14 +890,14 @@ catalogue![
         name: "faults.minor",
         group: "faults",
         source: Source::Tick(Field::MinorFaults),
-        about: "page faults that needed no storage",
+        about: "page faults without disk I/O",
         ..COUNTER
     },
     FaultsMajor = MetricDef {
         name: "faults.major",
         group: "faults",
         source: Source::Tick(Field::MajorFaults),
-        about: "page faults that needed storage",
+        about: "page faults with disk I/O",
         ..COUNTER
     },
     SwitchesInvoluntary = MetricDef {

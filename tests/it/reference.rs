@@ -94,10 +94,7 @@ fn code(text: &str) -> String {
 }
 
 fn commands() -> String {
-    let mut text = page(
-        "Commands",
-        "What `perftune COMMAND --help` prints; `-h` has the options of every day.",
-    );
+    let mut text = page("Commands", "What `perftune COMMAND --help` prints; `-h` is shorter.");
     let mut perftune = command(Detail::Long).term_width(80);
     perftune.build();
     describe(&mut text, &mut perftune);
@@ -117,7 +114,7 @@ fn describe(text: &mut String, command: &mut clap::Command) {
 fn grid_keys() -> String {
     let about = "Every key of a grid file, as `perftune list keys` has them; `--format schema` makes a JSON Schema of it, for \
                  editors. How a grid is written: [the grid file](../grid.md). A key with * may stand in an `[[override]]`. \
-                 A name in capitals stands for any.";
+                 NAME and AXIS stand for names of yours.";
     let mut text = page("Keys of a grid file", about);
     let rows = keys();
     let table_of =
@@ -130,8 +127,7 @@ fn grid_keys() -> String {
         }
     }
     for name in tables {
-        let title =
-            if name.is_empty() { "Above all tables".to_owned() } else { format!("`[{name}]`") };
+        let title = if name.is_empty() { "Top level".to_owned() } else { format!("`[{name}]`") };
         let own = rows.iter().filter(|row| table_of(&row.key) == name);
         let own = own.map(|row| {
             let key = row.key.rsplit('.').next().unwrap_or_default();
@@ -146,8 +142,8 @@ fn grid_keys() -> String {
 
 fn metrics() -> String {
     let about = "Every metric, as `perftune list metrics` has them. How they are measured: [what is measured](../metrics.md). \
-                 The name of a group in `[stop] metrics` chooses those of it that are marked with *. \
-                 `report.csv` has a column for those that are marked with +; `metrics.csv` has all.";
+                 A group name in `[stop] metrics` selects its metrics that are marked *. \
+                 `report.csv` has a column for those that are marked +; `metrics.csv` has all.";
     let mut text = page("Metrics", about);
     let mut groups: Vec<&str> = Vec::new();
     for metric in CATALOGUE {

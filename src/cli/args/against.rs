@@ -31,7 +31,7 @@ pub struct AgainstArgs {
         value_parser = clap::value_parser!(u32).range(1..=1000), hide_short_help = true)]
     pub blocks: u32,
 
-    /// Make all blocks, even where every row passes after the first seven
+    /// Run all blocks; else it ends after seven where every comparison passes
     #[arg(long, requires = "against", hide_short_help = true)]
     pub all_blocks: bool,
 
@@ -59,7 +59,7 @@ pub struct AgainstArgs {
     #[arg(long, value_name = "FORMAT=FILE", requires = "against", hide_short_help = true)]
     pub write: Vec<Target>,
 
-    /// What becomes of rows that are suspect or inconclusive
+    /// How to treat comparisons that are suspect or inconclusive
     #[arg(long, value_enum, value_name = "WHAT", requires = "against",
         default_value_t = OnInconclusive::Pass, hide_short_help = true)]
     pub on_inconclusive: OnInconclusive,

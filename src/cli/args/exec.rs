@@ -50,7 +50,7 @@ pub struct ExecArgs {
     #[arg(long, value_name = "N", help_heading = "What to run")]
     pub repeat: Option<Repeats>,
 
-    /// End all runs together in time, such as 10min; --resume runs the rest
+    /// Time limit for all runs together; --resume runs the rest
     #[arg(long, value_name = "TIME", hide_short_help = true, help_heading = "When it ends")]
     pub budget: Option<Span>,
 
@@ -120,16 +120,22 @@ pub struct ExecArgs {
         value_name = "HOW",
         hide_default_value = true,
         hide_short_help = true,
-        help_heading = "Talk"
+        help_heading = "Messages"
     )]
     pub progress: Option<ProgressMode>,
 
     /// Say nothing but errors
-    #[arg(short, long, conflicts_with = "verbose", hide_short_help = true, help_heading = "Talk")]
+    #[arg(
+        short,
+        long,
+        conflicts_with = "verbose",
+        hide_short_help = true,
+        help_heading = "Messages"
+    )]
     pub quiet: bool,
 
     /// Say of every figure that is missing why
-    #[arg(short, long, hide_short_help = true, help_heading = "Talk")]
+    #[arg(short, long, hide_short_help = true, help_heading = "Messages")]
     pub verbose: bool,
 }
 

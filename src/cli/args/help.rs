@@ -107,7 +107,8 @@ pub(super) static RUN_HELP: LazyLock<String> = LazyLock::new(|| {
 pub(super) static HELP: LazyLock<String> = LazyLock::new(|| {
     format!(
         "{EXAMPLES}\n\n{}\nComparisons with a baseline have codes of their own: see `perftune check --help`.\n\n\
-        Data goes to the standard output, talk to the standard error. NO_COLOR is respected.",
+        Results go to the standard output, messages to the standard error. NO_COLOR is\n\
+        honoured.",
         codes(GRID_CODES)
     )
 });

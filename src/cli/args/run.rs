@@ -50,7 +50,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "What to run")]
     pub repeat: Option<Repeats>,
 
-    /// End the grid in this time; --resume runs the rest
+    /// Time limit for the whole grid; --resume runs the rest
     #[arg(long, value_name = "TIME", help_heading = "What to run")]
     pub budget: Option<Span>,
 
@@ -58,7 +58,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "What to run", hide_short_help = true)]
     pub seed: Option<u64>,
 
-    /// Let every run use its whole budget: no early stop
+    /// No early stop: all epochs, and the whole time of each stage
     #[arg(long, help_heading = "What to run")]
     pub full: bool,
 
@@ -82,13 +82,12 @@ pub struct RunArgs {
     #[arg(long, help_heading = "What to run")]
     pub strict: bool,
 
-    /// Run only the I-th of N parts of the grid, such as 2/4; auto: the one that the
-    /// scheduler says. `perftune merge` puts the parts together
+    /// Run only shard I of N, such as 2/4; auto: the one that the scheduler says;
+    /// `perftune merge` puts the shards together
     #[arg(long, value_name = "I/N", help_heading = "What to run", hide_short_help = true)]
     pub shard: Option<ShardChoice>,
 
-    /// Tell a search what these results folders know of its cells, before its
-    /// first run
+    /// Start a search with the results of these folders
     #[arg(long, value_name = "DIR", num_args = 1.., value_hint = ValueHint::DirPath,
         conflicts_with = "against", help_heading = "What to run", hide_short_help = true)]
     pub warm_start: Vec<PathBuf>,
@@ -98,11 +97,11 @@ pub struct RunArgs {
     #[arg(long, help_heading = "What to run")]
     pub dry_run: bool,
 
-    /// Who runs the cells [default: what the grid says, else local]
+    /// Where to run the cells [default: what the grid says, else local]
     #[arg(
         long,
         value_enum,
-        value_name = "WHO",
+        value_name = "ENGINE",
         conflicts_with = "against",
         help_heading = "Where to run"
     )]
@@ -142,15 +141,15 @@ pub struct RunArgs {
     pub per_run: bool,
 
     /// How to show progress on the standard error
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = ProgressMode::Auto, help_heading = "Talk", hide_short_help = true)]
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = ProgressMode::Auto, help_heading = "Messages", hide_short_help = true)]
     pub progress: ProgressMode,
 
     /// Say nothing but errors
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Talk")]
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Messages")]
     pub quiet: bool,
 
     /// Say also what the workers say and what the controller decides
-    #[arg(short, long, help_heading = "Talk", hide_short_help = true)]
+    #[arg(short, long, help_heading = "Messages", hide_short_help = true)]
     pub verbose: bool,
 }
 
