@@ -37,7 +37,8 @@ interval = "50ms"
     ))
 }
 
-const CPUS: &str = "grep Cpus_allowed_list /proc/self/status >&2";
+/// By the shell alone, so that there is one process.
+const CPUS: &str = "while read -r name value; do case $name in Cpus_allowed_list:) echo \"$name $value\" >&2;; esac; done < /proc/self/status";
 
 fn lab() -> Lab {
     grid(CPUS, "")
@@ -79,6 +80,7 @@ fn cells_run_side_by_side_each_on_cpus_of_its_own() {
         assert!(cpu < 100.0 * lanes_cpus + 20.0, "{run}: {cpu}");
         let samples = lab.rows(&format!("runs/{run}/samples.csv"));
         let at = |row: &Row, column: &str| row[column].parse::<f64>().unwrap();
+        assert!(samples.iter().all(|row| at(row, "processes") <= 1.0), "{run}");
         let (first, last) = (samples.first().unwrap(), samples.last().unwrap());
         let rise = |column: &str| at(last, column) - at(first, column);
         assert!(rise("host_busy_s") <= lanes_cpus * rise("t_s") + 0.1, "{run}");
