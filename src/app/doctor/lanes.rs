@@ -46,6 +46,16 @@ pub struct Moved {
     pub beside: Change,
     /// Of its rate alone against that alone a moment before.
     pub again: Change,
+    /// Whether the one is told apart from the other: their intervals have nothing in common.
+    pub told_apart: bool,
+}
+
+impl Change {
+    /// Whether the intervals have nothing in common; not where there is none.
+    fn is_beyond(&self, other: &Self) -> bool {
+        let above = |one: &Self, other: &Self| one.low.zip(other.high).is_some_and(|(a, b)| a > b);
+        above(self, other) || above(other, self)
+    }
 }
 
 /// What was found.
@@ -90,7 +100,8 @@ fn moved(stress: Stress, blocks: &[Block]) -> Option<Moved> {
         Stress::Memory => "memory and shared cache",
     };
     let [beside, again] = [quotient(beside, CONFIDENCE)?, quotient(again, CONFIDENCE)?];
-    Some(Moved { stresses, beside: beside.into(), again: again.into() })
+    let [beside, again] = [beside, again].map(Change::from);
+    Some(Moved { stresses, beside, again, told_apart: beside.is_beyond(&again) })
 }
 
 #[cfg(test)]
@@ -120,7 +131,15 @@ mod tests {
         let memory = &check.loops[2];
         assert!((memory.beside.change + 0.4).abs() < 0.01, "{memory:?}");
         assert!(memory.beside.low < memory.beside.high);
-        assert!(memory.again.change.abs() < 0.01);
+        assert!(memory.again.change.abs() < 0.01 && memory.told_apart);
+        // Where the machine itself wanders, nothing is.
+        let wander = |at: i32| 1000.0 * f64::from(1 + at % 3);
+        let wandering = (0..8).map(|at| Block {
+            alone: [wander(at), wander(at + 1)],
+            beside: [wander(at + 2), wander(at)],
+        });
+        let wandering = moved(Stress::Memory, &wandering.collect::<Vec<_>>()).unwrap();
+        assert!(!wandering.told_apart, "{wandering:?}");
         let nothing = Block { alone: [0.0, 0.0], beside: [0.0, 0.0] };
         assert_eq!(moved(Stress::Cache, &[nothing; 8]), None);
     }

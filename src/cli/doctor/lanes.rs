@@ -15,8 +15,9 @@ pub(super) fn said(check: &LanesCheck) -> String {
         units::percent(check.confidence)
     );
     let each = check.loops.iter().map(|moved| {
+        let apart = if moved.told_apart { "" } else { ": not told apart" };
         format!(
-            "{}: {}; alone against alone {}",
+            "{}: {}; alone against alone {}{apart}",
             moved.stresses,
             change(&moved.beside),
             change(&moved.again)
