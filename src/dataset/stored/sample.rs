@@ -10,8 +10,10 @@ use crate::dataset::manifest::Columns;
 /// What is read.
 pub(in crate::dataset) struct Reading<'a> {
     /// Of a table.
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "no table is read"))]
     pub(in crate::dataset) columns: &'a Columns,
     /// What images become: channels, height, width.
+    #[cfg_attr(not(feature = "images"), expect(dead_code, reason = "no image is read"))]
     pub(in crate::dataset) shape: [u32; 3],
     /// Whether the values are wanted, or the labels alone.
     pub(in crate::dataset) values: bool,
