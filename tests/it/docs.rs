@@ -133,7 +133,7 @@ fn stage() -> Lab {
     }
     // Some rows of what R would write.
     let rows = |classes: [&str; 2]| -> String {
-        let rows = (0..20).map(|row| format!("{row},{},{}", row % 7, classes[row % 2]));
+        let rows = (0..200).map(|row| format!("{row},{},{}", row % 7, classes[row % 2]));
         rows.collect::<Vec<_>>().join("\n")
     };
     fs::write(here.join("letters.csv"), "x,y,lettr\n".to_owned() + &rows(["A", "B"])).unwrap();
