@@ -10,7 +10,7 @@
 //!   the medians and the best.
 //!
 //! `SEEDS` (10), `EVALS` (64) and `METHODS` (random, halving, bayes) may be given. `ask` times one step over 60,000 cells;
-//! `effects` asks whether the intervals of effects hold (`OFFSET`: other seeds).
+//! `curves` asks whether a training is ended that would have decided something (see `search/curves.rs`); `effects` asks whether the intervals of effects hold (`OFFSET`: other seeds).
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -25,6 +25,8 @@
 
 #[path = "common.rs"]
 mod common;
+#[path = "search/curves.rs"]
+mod curves;
 #[path = "search/effects.rs"]
 mod effects;
 
@@ -205,7 +207,7 @@ fn aims(limited: bool, table: &Table, truth: &Truth) -> Aims {
         aim: (!limited).then_some(Better::Lower),
         bound: limited.then_some(Bound::AtMost(truth.limit)),
     };
-    Aims { figures: vec![time, Figure { scale, aim: Some(better), bound: None }] }
+    Aims::new(vec![time, Figure { scale, aim: Some(better), bound: None }])
 }
 
 struct Judged {
@@ -216,7 +218,7 @@ struct Judged {
 
 /// A method by its word, with so many trials.
 const fn policy(method: Method, trials: Option<u32>, seed: u64) -> SearchPolicy {
-    SearchPolicy { method, trials, is_timed: false, seed }
+    SearchPolicy { method, trials, is_timed: false, prunes: false, seed }
 }
 
 fn method(word: &str) -> Method {
@@ -275,7 +277,14 @@ fn play(
             let reading = |value: f64| Some(Reading { value, variance: 0.0 });
             let readings =
                 vec![reading(table.times[cell][column]), reading(table.qualities[cell][column])];
-            told.push(Told { cell, readings, failed: false, rejected: false, wall_s: 1.0 });
+            told.push(Told {
+                cell,
+                readings,
+                failed: false,
+                rejected: false,
+                short: None,
+                wall_s: 1.0,
+            });
         }
         if marks.contains(&count) {
             let search =
@@ -364,15 +373,14 @@ fn ask() {
     let mut draw = Draw::new(1);
     let figure = |aim| Figure { scale: Scale::Log, aim, bound: None };
     let limit = Figure { scale: Scale::Log, aim: None, bound: Some(Bound::AtMost(30.0)) };
-    let aims =
-        Aims { figures: vec![figure(Some(Better::Lower)), figure(Some(Better::Higher)), limit] };
+    let aims = Aims::new(vec![figure(Some(Better::Lower)), figure(Some(Better::Higher)), limit]);
     let told = |_| {
         let at = draw.below(count);
         let sum: usize = cell(at).iter().map(|level| usize::from(*level)).sum();
         let mut value = || 1.0 + sum as f64 * (1.0 + draw.below(100) as f64 / 1000.0);
         let readings = [value(), value(), value()];
         let readings = readings.map(|value| Some(Reading { value, variance: 0.0 })).to_vec();
-        Told { cell: at, readings, failed: false, rejected: false, wall_s: 1.0 }
+        Told { cell: at, readings, failed: false, rejected: false, short: None, wall_s: 1.0 }
     };
     let told: Vec<Told> = (0..100).map(told).collect();
     let states = vec![CellState { made: Vec::new(), standing: Standing::Open }; count];
@@ -403,5 +411,10 @@ fn main() {
         effects::grids();
         effects::searches();
     };
-    common::run_parts(&[("quality", quality), ("ask", ask), ("effects", effects)]);
+    common::run_parts(&[
+        ("quality", quality),
+        ("ask", ask),
+        ("effects", effects),
+        ("curves", curves::main),
+    ]);
 }

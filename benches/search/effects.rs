@@ -220,11 +220,12 @@ fn search(noise: f64, visits: usize, with_effects: bool, seed: u64) -> Tally {
     let mut draw = Draw::new(seed + 1);
     let truth = if with_effects { Truth::drawn(&all, &mut draw) } else { Truth::none(&all) };
     let figure = |aim| Figure { scale: Scale::Log, aim, bound: None };
-    let aims = Aims { figures: vec![figure(Some(Better::Higher)), figure(None)] };
+    let aims = Aims::new(vec![figure(Some(Better::Higher)), figure(None)]);
     let mut states = vec![CellState { made: Vec::new(), standing: Standing::Open }; all.len()];
     let mut said: Vec<Told> = Vec::new();
     let mut rounds = Vec::new();
-    let policy = SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, seed };
+    let policy =
+        SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, prunes: false, seed };
     for _ in 0..visits {
         let search = Search { space: &all, aims: &aims, earlier: &[], told: &said, policy };
         // It ends where nothing promises more.
@@ -235,7 +236,14 @@ fn search(noise: f64, visits: usize, with_effects: bool, seed: u64) -> Tally {
             Some(Reading { value, variance: 0.0 })
         };
         let readings = vec![reading(), reading()];
-        said.push(Told { cell: visit.cell, readings, failed: false, rejected: false, wall_s: 1.0 });
+        said.push(Told {
+            cell: visit.cell,
+            readings,
+            failed: false,
+            rejected: false,
+            short: None,
+            wall_s: 1.0,
+        });
         rounds.push(visit.repeat);
     }
     // What a results folder has: the visited cells alone.

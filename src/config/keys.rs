@@ -124,6 +124,9 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     )
     .about("time for the whole search, instead of [run] budget; cells are chosen by what they bring for each second")
     .never(|plan, _| plan.budget_s.into()),
+    key("search.prune", Flag(|s, v, _| s.search.prune = Some(v)))
+        .about("whether a training ends as soon as its accuracy cannot reach any more what decides")
+        .never(|plan, _| plan.search.is_none_or(|search| search.prunes).into()),
     key("search.seed", Count(0, MANY, |s, v, at| s.search.seed = Some((v, at.key))))
         .about("seed of the search, instead of that of the grid")
         .never(|plan, _| plan.seed.into()),

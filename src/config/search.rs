@@ -26,6 +26,7 @@ pub(super) struct SearchAsked {
     pub(super) method: Option<(&'static str, Place)>,
     pub(super) trials: Option<(u32, Place)>,
     pub(super) budget: Option<(f64, Place)>,
+    pub(super) prune: Option<bool>,
     pub(super) seed: Option<(u32, Place)>,
 }
 
@@ -55,6 +56,7 @@ impl SearchAsked {
             method,
             trials: trials.or((!by_time_alone).then_some(TRIALS)),
             is_timed: budget_s.is_some(),
+            prunes: self.prune.unwrap_or(true),
             seed: self.seed.map_or(seed, |(seed, _)| seed.into()),
         })
     }

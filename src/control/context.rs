@@ -23,6 +23,8 @@ pub struct RunContext {
     pub pattern: Pattern,
     /// The budget in passes over the training data; 0: no training.
     pub epochs: u32,
+    /// The part of the training data that is held out for validation.
+    pub validation_share: f64,
     /// Cores that the run may use, the denominator of `cpu.utilisation_of_limit`.
     pub usable_cores: f64,
     /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
@@ -71,6 +73,7 @@ impl RunContext {
             confirm: serve.is_some_and(|serve| serve.confirm),
             pattern: serve.map(|serve| serve.pattern).unwrap_or_default(),
             epochs: job.train.epochs,
+            validation_share: job.train.validation_share,
             usable_cores,
             unsupported,
             random_data: job.random.is_some(),

@@ -33,9 +33,10 @@ impl Controller {
             WorkerEvent::Finished(_) | WorkerEvent::Failed(_) => true,
             _ => false,
         };
+        let epoch = matches!(&envelope.event, WorkerEvent::Epoch(_));
         let decided = self.run.decide(leaves);
         self.run.feed(envelope);
-        self.conclude(decided, leaves)
+        self.conclude(decided, leaves, epoch)
     }
 
     /// Takes a tick of the sampler.
@@ -46,11 +47,11 @@ impl Controller {
         self.run.settle_silence(sample.t_ns);
         self.run.resolve_marks();
         let decided = self.run.decide(false);
-        self.conclude(decided, false)
+        self.conclude(decided, false, false)
     }
 
     /// What follows from the last message itself outranks a look; and nothing is said after a stop.
-    fn conclude(&mut self, decided: Verdict, leaves: bool) -> Verdict {
+    fn conclude(&mut self, decided: Verdict, leaves: bool, epoch: bool) -> Verdict {
         if self.run.stopped.is_some() {
             return Verdict::Continue;
         }
@@ -61,12 +62,17 @@ impl Controller {
                 stop(StopReason::Diverged, StopDetail::Diverged(detail))
             }
             _ if leaves => Verdict::Continue,
-            _ => self.run.certain().unwrap_or(decided),
+            _ => {
+                let certain = self.run.certain();
+                let certain = certain.or_else(|| epoch.then(|| self.run.out_of_reach()).flatten());
+                certain.unwrap_or(decided)
+            }
         };
         match &verdict {
             Verdict::Stop(record) => {
-                let infeasible = record.reason == StopReason::Infeasible;
-                self.spared_s = self.run.spared_s().filter(|_| infeasible);
+                let spares =
+                    matches!(record.reason, StopReason::Infeasible | StopReason::OutOfReach);
+                self.spared_s = self.run.spared_s().filter(|_| spares);
                 self.run.stopped = Some(record.clone());
             }
             Verdict::Confirm(record) => self.run.trained_as = Some(record.clone()),
@@ -107,7 +113,7 @@ impl Controller {
         self.run.trained_to_the_end(ended)
     }
 
-    /// Of a run that was ended as infeasible: seconds of its training that were not spent, at least.
+    /// Of a run that was ended as infeasible or out of reach: seconds of its training that were not spent, at least.
     pub fn saved_s_at_least(&self) -> Option<f64> {
         self.spared_s
     }

@@ -15,8 +15,8 @@ use super::run::Run;
 use super::stage::StageState;
 use super::support::why_unsupported;
 use crate::event::{
-    Constraint, Evidence, Feasibility, Finding, MetricRow, Num, Phase, Ruling, RunVerdict, Stage,
-    StopDetail, StopReason, StopRecord,
+    BarOf, Constraint, Evidence, Feasibility, Finding, MetricRow, Num, Phase, Reach, Ruling,
+    RunVerdict, Stage, StopDetail, StopReason, StopRecord,
 };
 use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source};
 
@@ -35,6 +35,15 @@ impl Run {
             reason: StopReason::Infeasible,
             detail: StopDetail::Infeasible { finding: finding?, spared: self.spared() },
         })
+    }
+
+    /// The limit on an accuracy that a training cannot reach.
+    fn unreachable(&self, reach: &Reach) -> Option<Finding> {
+        let mut constraints = self.policy.constraints.iter();
+        let limit = constraints.find(|constraint| constraint.metric == reach.metric)?;
+        let Reach { most, epochs, budget, .. } = *reach;
+        let evidence = Evidence::CannotReach { most, epochs, budget };
+        Some(Finding::new(Ruling::Broken, limit, evidence))
     }
 
     fn broken_limit(&self) -> Option<Finding> {
@@ -62,6 +71,9 @@ impl Run {
         // A run that did not fit the device breaks no constraint of the file, and is infeasible all the same.
         let ending = match &ended.detail {
             StopDetail::Infeasible { finding, .. } => Some(finding.clone()),
+            StopDetail::OutOfReach { reach, .. } if reach.whose == BarOf::Limit => {
+                self.unreachable(reach)
+            }
             StopDetail::OutOfMemory(shortage) => {
                 Some(Finding::of_run(Ruling::Broken, Evidence::OutOfMemory(*shortage)))
             }

@@ -29,6 +29,8 @@
 //! costs are measured. Where `serve.*` is constrained and the model was trained to the end, it is served once more
 //! (`confirm`).
 //!
+//! A training that cannot reach what decides (`[search]`: the bars of the policy) ends as *out of reach* (`curve`, `reach`).
+//!
 //! A constraint that is broken for certain ends the run as *infeasible*, whatever else is known; one that is open keeps
 //! a stage from counting as known, until `max_time_s` (`feasibility`).
 //!
@@ -56,6 +58,7 @@ mod command;
 pub mod constraint;
 mod context;
 pub mod controller;
+mod curve;
 mod derived;
 mod devices;
 mod energy;
@@ -68,6 +71,7 @@ mod looks;
 mod measure;
 mod peaks;
 pub mod policy;
+mod reach;
 pub mod recording;
 mod rows;
 pub mod rule;
@@ -85,6 +89,7 @@ mod watch;
 pub use crate::event::{Constraint, Op};
 pub use context::RunContext;
 pub use controller::Controller;
+pub use curve::Curve;
 pub use devices::Selection;
 pub use judge::Verdict;
 pub use measure::gauge::reading;

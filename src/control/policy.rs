@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Constraint;
+use crate::event::{Bar, Constraint};
 use crate::metric::{CATALOGUE, MetricName};
 
 /// When a run may stop. Shares and confidences are in 0..1, times in seconds.
@@ -46,6 +46,10 @@ pub struct StopPolicy {
     /// chosen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<Constraint>,
+    /// What the accuracy must reach to decide anything; a training that cannot any more ends as *out of reach*. Said of a run
+    /// by a search, and no setting.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bars: Vec<Bar>,
 }
 
 impl Default for StopPolicy {
@@ -66,6 +70,7 @@ impl Default for StopPolicy {
             min_delta: 0.001,
             target_accuracy: None,
             constraints: Vec::new(),
+            bars: Vec::new(),
         }
     }
 }

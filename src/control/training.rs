@@ -1,5 +1,6 @@
 //! What the loss and the validation accuracy say: diverged, trained, or neither yet.
 
+use super::curve::Curve;
 use super::policy::StopPolicy;
 use crate::event::{Divergence, EpochReport, Finished, LossOf, Num, OpenStage, StopDetail};
 use crate::metric::ModelFigure;
@@ -11,6 +12,9 @@ pub(super) struct TrainingWatch {
     last: Option<EpochReport>,
     /// Best validation accuracy and its epoch.
     best: Option<(f64, u32)>,
+    /// The validation accuracy of the first epoch and the highest one.
+    first: Option<f64>,
+    highest: f64,
     diverged: Option<Divergence>,
 }
 
@@ -52,12 +56,26 @@ impl TrainingWatch {
             }
         }
         if let Some(accuracy) = report.validation_accuracy.and_then(Num::finite) {
+            self.highest = self.highest.max(accuracy);
+            self.first.get_or_insert(accuracy);
             let better = |(best, _): (f64, u32)| accuracy > best && accuracy >= best + min_delta;
             if self.best.is_none_or(better) {
                 self.best = Some((accuracy, report.epoch));
             }
         }
         self.last = Some(report.clone());
+    }
+
+    /// The validation accuracy so far, in a training of so many epochs with this part of the data held out.
+    pub(super) fn curve(&self, budget: u32, held_out: f64) -> Option<Curve> {
+        let (first, last) = (self.first?, self.last.as_ref()?);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of samples, rounded down"
+        )]
+        let samples = (last.samples as f64 * held_out / (1.0 - held_out)) as u64;
+        Some(Curve { first, best: self.highest, epochs: last.epoch, budget, samples })
     }
 
     fn diverge(&mut self, detail: Divergence) {

@@ -227,6 +227,15 @@ pub enum Evidence {
         /// The figure.
         value: Num,
     },
+    /// The accuracy cannot be reached by the end of the training.
+    CannotReach {
+        /// The most that it can be.
+        most: Num,
+        /// Epochs until then.
+        epochs: u32,
+        /// Epochs in all.
+        budget: u32,
+    },
     /// The run ended before its phases were over.
     Unfinished {
         /// The figure.

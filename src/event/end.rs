@@ -16,6 +16,9 @@ pub enum StopReason {
     Infeasible,
     /// The validation metric has stopped improving.
     Trained,
+    /// Its accuracy cannot reach any more what decides.
+    #[serde(rename = "out of reach")]
+    OutOfReach,
     /// All epochs are done, or the command has ended by itself.
     Completed,
     /// Its time was used up.
@@ -49,6 +52,7 @@ impl fmt::Display for StopReason {
             Self::Known => "known",
             Self::Infeasible => "infeasible",
             Self::Trained => "trained",
+            Self::OutOfReach => "out of reach",
             Self::Completed => "completed",
             Self::Budget => "budget",
             Self::OutOfMemory => "out of memory",

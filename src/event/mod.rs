@@ -21,6 +21,7 @@ pub mod model;
 pub mod note;
 pub mod objective;
 pub mod own;
+pub mod reach;
 pub mod record;
 pub mod run;
 pub mod said;
@@ -51,6 +52,7 @@ pub use model::{MODELS, ModelInfo, ScriptGives, ScriptHolds};
 pub use note::{LeftOut, Note, Why};
 pub use objective::Objective;
 pub use own::{AxisValue, ENV, MOST_OWN, OwnAxes};
+pub use reach::{Bar, BarOf, Reach};
 pub use record::{
     Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RowFields, RunRecord, RunStatus,
     RunVerdict,

@@ -322,7 +322,7 @@ pub struct RunRecord {
     /// What of the machine it could use, where that was limited.
     #[serde(default, skip_serializing_if = "Limits::is_none")]
     pub limits: Limits,
-    /// Of a run that ended as infeasible: time of the budgeted training that was not spent, at least, in seconds; absent
+    /// Of a run that ended as infeasible or out of reach: time of the budgeted training that was not spent, at least, in seconds; absent
     /// where nothing is known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved_s_at_least: Option<f64>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::job::JobSpec;
 use super::note::Why;
+use super::reach::Bar;
 use super::record::RunRecord;
 use super::sample::ResourceSample;
 use super::stop::Asked;
@@ -30,6 +31,8 @@ pub enum RunEventKind {
         job: Box<JobSpec>,
         /// `CLOCK_MONOTONIC`, in nanoseconds.
         t_ns: u64,
+        /// What its accuracy must reach to decide anything.
+        bars: Vec<Bar>,
     },
     /// The worker said something.
     Worker(Envelope),

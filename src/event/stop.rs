@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::constraint::{Finding, Shortage};
 use super::end::{Age, StopReason};
 use super::note::{Note, Why};
+use super::reach::Reach;
 use super::worker::{Num, Phase, Stage};
 use crate::metric::MetricName;
 
@@ -293,6 +294,13 @@ pub enum StopDetail {
         epochs: u32,
         /// What is not known.
         open: Vec<OpenStage>,
+    },
+    /// Its accuracy cannot reach any more what decides.
+    OutOfReach {
+        /// How far it can come.
+        reach: Reach,
+        /// What the end spares.
+        spared: Spared,
     },
     /// The target accuracy is reached, and the rest holds.
     Target {

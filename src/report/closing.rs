@@ -49,11 +49,12 @@ pub(super) fn tally<T: PartialEq + Display>(all: &[T], found: &[T]) -> String {
 
 /// `9 ok (7 known, 2 completed)`; nothing where no run came to its end.
 fn fine(records: &[RunRecord]) -> Option<String> {
-    const REASONS: [StopReason; 9] = [
+    const REASONS: [StopReason; 10] = [
         StopReason::Known,
         StopReason::Infeasible,
         StopReason::OutOfMemory,
         StopReason::Trained,
+        StopReason::OutOfReach,
         StopReason::Completed,
         StopReason::Budget,
         StopReason::Diverged,

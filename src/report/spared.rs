@@ -1,20 +1,33 @@
-//! What the early ends of infeasible runs have spared, as far as it is known.
+//! What the early ends of runs that are infeasible or out of reach have spared, as far as it is known.
 
 use super::headline::Place;
 use crate::event::{RunRecord, StopReason};
 use crate::metric::MetricId;
 use crate::units;
 
-/// `6 infeasible runs ended early; at least 4 min 05 s of training were not spent`. Nothing where no such run would have
-/// trained on.
+/// `6 infeasible runs ended early; at least 4 min 05 s of training were not spent`, and the same of those out of reach. Nothing
+/// where no such run would have trained on.
 pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
+    let infeasible =
+        spared_by(records, StopReason::Infeasible, |runs| format!("infeasible {runs}"));
+    let short = spared_by(records, StopReason::OutOfReach, |runs| format!("{runs} out of reach"));
+    let said: Vec<String> = infeasible.into_iter().chain(short).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// What runs that ended for this reason have spared; `called`: as what `run` or `runs` are known then.
+fn spared_by(
+    records: &[RunRecord],
+    reason: StopReason,
+    called: impl Fn(&str) -> String,
+) -> Option<String> {
     let early = |record: &&RunRecord| {
-        let infeasible = record.stop.reason == StopReason::Infeasible;
+        let is_of_reason = record.stop.reason == reason;
         // A training that was over had nothing left to spare.
         let left = record.saved_s_at_least.is_none_or(|saved| saved > 0.0);
         // Of a command nobody knows whether it would have trained.
         let trains = record.job.train.epochs > 0 && !record.job.work.is_command();
-        infeasible && left && trains && !record.trained_to_the_end()
+        is_of_reason && left && trains && !record.trained_to_the_end()
     };
     let ended: Vec<_> = records.iter().filter(early).collect();
     let known: Vec<f64> = ended.iter().filter_map(|r| r.saved_s_at_least).collect();
@@ -44,7 +57,7 @@ pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
         parts.push(format!("how long {who} would have trained is not known for certain"));
     }
     let count = ended.len();
-    Some(format!("{count} infeasible {plural} ended early; {}", parts.join("; ")))
+    Some(format!("{count} {} ended early; {}", called(plural), parts.join("; ")))
 }
 
 #[cfg(test)]
@@ -73,6 +86,8 @@ mod tests {
         let over = ended(Some(0.0), true);
         let mut untaught = before.clone();
         untaught.job.train.epochs = 0;
+        let mut reach = long.clone();
+        reach.stop.reason = StopReason::OutOfReach;
         let mut command = before.clone();
         let spec = CommandSpec {
             words: vec!["prog".to_owned()],
@@ -90,6 +105,12 @@ mod tests {
                 vec![short.clone(), long, whole],
                 Some(
                     "2 infeasible runs ended early; at least 4 min 06 s of training were not spent",
+                ),
+            ),
+            (
+                vec![short.clone(), reach.clone(), reach],
+                Some(
+                    "1 infeasible run ended early; at least 5.25 s of training were not spent; 2 runs out of reach ended early; at least 8 min 01 s of training were not spent",
                 ),
             ),
             (

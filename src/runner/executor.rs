@@ -105,7 +105,8 @@ impl<'a, 'b> Execution<'a, 'b> {
     ) -> Result<(), SinkError> {
         let started_ns = self.clock.now_ns();
         let job = Box::new((*self.spec.job).clone());
-        self.emit(RunEventKind::Started { job, t_ns: started_ns });
+        let bars = self.spec.stop.bars.clone();
+        self.emit(RunEventKind::Started { job, t_ns: started_ns, bars });
         let record = match &self.spec.answer {
             Some(answer) => look_up(self.spec, answer, time),
             None => self.measure(entered, interrupts),

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::control::policy::StopPolicy;
-use crate::event::{JobSpec, Lane, Limits, Pairing, Price, RunEvent};
+use crate::event::{Bar, JobSpec, Lane, Limits, Pairing, Price, RunEvent};
 use crate::recorded::Answer;
 use crate::sampler::{Capacity, GroupBase};
 
@@ -75,6 +75,17 @@ pub struct RunSpec {
     pub pairing: Option<Pairing>,
     /// What is looked up in its place; absent: it is run.
     pub answer: Option<Answer>,
+}
+
+impl RunSpec {
+    /// The same, where its accuracy must reach these to decide anything.
+    #[must_use]
+    pub fn with_bars(mut self, bars: Vec<Bar>) -> Self {
+        if !bars.is_empty() {
+            Arc::make_mut(&mut self.stop).bars = bars;
+        }
+        self
+    }
 }
 
 /// Which program runs, and how long it may be silent.

@@ -1,5 +1,7 @@
 //! What is looked for, and what is known of the figures that decide it.
 
+use std::collections::BTreeMap;
+
 use crate::stats::Better;
 
 /// How the values of a figure are modelled: on a scale on which equal steps mean equally much.
@@ -58,18 +60,8 @@ pub struct Figure {
     pub scale: Scale,
     /// Which values are looked for, if it is an objective.
     pub aim: Option<Better>,
-    /// The limit that it must keep, in its own unit, if there is one.
+    /// The limit that it must keep in every cell without limits of its own, in its own unit, if there is one.
     pub bound: Option<Bound>,
-}
-
-impl Figure {
-    /// How far within its limit a value on its scale is, below 0 beyond it; absent where it has none.
-    pub(super) fn room(&self, value: f64) -> Option<f64> {
-        Some(match self.bound? {
-            Bound::AtMost(most) => self.scale.of(most) - value,
-            Bound::AtLeast(least) => value - self.scale.of(least),
-        })
-    }
 }
 
 /// A limit.
@@ -84,11 +76,50 @@ pub enum Bound {
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aims {
-    /// Every figure that is an objective or has a limit; at most three are objectives.
+    /// Every figure that is an objective or has a limit in some cell; at most three are objectives.
     pub figures: Vec<Figure>,
+    /// The cells with limits of their own: of each figure, in the place of that of all cells.
+    own: BTreeMap<usize, Vec<Option<Bound>>>,
 }
 
 impl Aims {
+    /// These figures, with the same limits in every cell.
+    pub const fn new(figures: Vec<Figure>) -> Self {
+        Self { figures, own: BTreeMap::new() }
+    }
+
+    /// Gives a cell limits of its own: one or none for each figure.
+    pub fn limit(&mut self, cell: usize, bounds: Vec<Option<Bound>>) {
+        self.own.insert(cell, bounds);
+    }
+
+    /// The limit that a figure must keep in a cell.
+    pub(super) fn bound(&self, cell: usize, figure: usize) -> Option<Bound> {
+        self.own.get(&cell).map_or(self.figures[figure].bound, |bounds| bounds[figure])
+    }
+
+    /// Whether a limit on a figure is 0 or below.
+    pub fn is_limited_below_zero(&self, figure: usize) -> bool {
+        let shared = std::iter::once(self.figures[figure].bound);
+        let mut bounds = shared.chain(self.own.values().map(|bounds| bounds[figure])).flatten();
+        bounds.any(|(Bound::AtMost(limit) | Bound::AtLeast(limit))| limit <= 0.0)
+    }
+
+    /// How far within the limit of a cell a value of a figure on its scale is, below 0 beyond it; absent where there is no limit.
+    pub(super) fn room(&self, cell: usize, figure: usize, value: f64) -> Option<f64> {
+        let scale = self.figures[figure].scale;
+        Some(match self.bound(cell, figure)? {
+            Bound::AtMost(most) => scale.of(most) - value,
+            Bound::AtLeast(least) => value - scale.of(least),
+        })
+    }
+
+    /// Whether no cell can be recommended of which this figure is not known: it is an objective, or all cells have a limit on it.
+    pub(super) fn needs(&self, figure: usize) -> bool {
+        let Figure { aim, bound, .. } = self.figures[figure];
+        aim.is_some() || bound.is_some()
+    }
+
     /// The figures that are objectives.
     pub(super) fn objectives(&self) -> impl Iterator<Item = (usize, Better)> + '_ {
         let aims = self.figures.iter().enumerate();

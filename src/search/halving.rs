@@ -64,7 +64,7 @@ impl Search<'_> {
             let rivals = (0..rung.len()).filter(is_rival);
             Rank {
                 is_lost: !self.is_sound(cell),
-                excess: self.excess(&means[at]),
+                excess: self.excess(rung[at], &means[at]),
                 beaten_by: rivals.filter(|rival| self.betters(&means[*rival], &means[at])).count(),
                 cell,
             }

@@ -10,9 +10,10 @@
 //! # Sources
 //! Rasmussen and Williams 2006 (5.4.1, marginal likelihood); Emmerich, Deutz and Klinkenberg 2011 (expected improvement of the
 //! hypervolume); Gramacy and Lee 2011, Schonlau et al. 1998 (expected improvement times the probability that limits are kept);
-//! Frazier et al. 2009 (what one more visit may change, where visits are noisy).
+//! Minka 2001 (a figure of which only a bound is known); Frazier et al. 2009 (what one more visit may change, where visits are noisy).
 
 mod aims;
+mod bar;
 pub mod effects;
 mod fit;
 mod gain;
@@ -28,12 +29,13 @@ mod state;
 mod step;
 
 pub use self::aims::{Aims, Bound, Figure, Reading, Scale};
+pub use self::bar::Bar;
 pub use self::gain::covered;
 pub use self::policy::{Method, SearchPolicy};
 pub use self::recommend::NearMiss;
 pub use self::slice::{Slice, SlicePoint};
 pub use self::space::{Axis, Space, UNSET};
-pub use self::state::{Search, Told};
+pub use self::state::{Search, Short, Told};
 
 #[cfg(test)]
 mod tests;

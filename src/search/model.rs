@@ -13,6 +13,9 @@ use crate::stats::{Better, normal_below};
 /// best is above it.
 const DEPTH: f64 = 1.0;
 
+/// What is believed of a figure that nobody has seen.
+const NOTHING: Belief = Belief { mean: f64::NAN, variance: f64::INFINITY };
+
 /// What is believed of a cell.
 struct Beliefs {
     figures: Vec<Belief>,
@@ -22,7 +25,8 @@ struct Beliefs {
 
 /// Everything that is believed of the figures.
 pub(super) struct Model<'a> {
-    processes: Vec<Process<'a>>,
+    /// Absent where nothing was seen yet of a figure that only some cells have a limit on.
+    processes: Vec<Option<Process<'a>>>,
     /// Whether visits come to their end; absent where all did.
     success: Option<Process<'a>>,
     /// The logarithm of the seconds that a visit takes; absent where nobody asks.
@@ -42,7 +46,10 @@ impl Model<'_> {
             cells.iter().copied().filter(|cell| !self.beliefs.contains_key(cell)).collect();
         let fresh: Vec<usize> = fresh.into_iter().collect();
         let beliefs = |process: &Process<'_>| process.beliefs(&fresh);
-        let figures: Vec<Vec<Belief>> = self.processes.iter().map(beliefs).collect();
+        let of_figure = |process: &Option<Process<'_>>| {
+            process.as_ref().map_or_else(|| vec![NOTHING; fresh.len()], beliefs)
+        };
+        let figures: Vec<Vec<Belief>> = self.processes.iter().map(of_figure).collect();
         let (success, cost) = (self.success.as_ref().map(beliefs), self.cost.as_ref().map(beliefs));
         for (at, cell) in fresh.iter().enumerate() {
             let beliefs = Beliefs {
@@ -55,13 +62,18 @@ impl Model<'_> {
         fresh
     }
 
+    /// Whether anything was seen of a figure.
+    pub(super) fn is_seen(&self, figure: usize) -> bool {
+        self.processes[figure].is_some()
+    }
+
     pub(super) fn belief(&self, cell: usize, figure: usize) -> Belief {
         self.beliefs[&cell].figures[figure]
     }
 
     /// The deviation of what was seen of a figure, on its scale.
     pub(super) fn spread(&self, figure: usize) -> f64 {
-        self.processes[figure].spread()
+        self.processes[figure].as_ref().map_or(0.0, Process::spread)
     }
 
     /// How likely a visit to it comes to its end.
@@ -75,24 +87,40 @@ impl Model<'_> {
         self.beliefs[&cell].cost.map_or(1.0, |belief| belief.mean.exp())
     }
 
+    /// The variance of a visit around its cell.
+    pub(super) fn noise(&self, figure: usize) -> f64 {
+        self.processes[figure].as_ref().map_or(0.0, Process::noise)
+    }
+
     /// The variance that is left, and that by which the mean may move, after so many more visits.
     pub(super) fn after(&self, cell: usize, figure: usize, visits: f64) -> (f64, f64) {
         let Belief { variance, .. } = self.belief(cell, figure);
-        let noise = self.processes[figure].noise();
+        let noise = self.noise(figure);
         let left = variance * noise / (noise + visits * variance);
         (left, (variance - left).max(0.0))
     }
 }
 
 impl Search<'_> {
-    /// What the visits say together; `None` where some figure has not been seen at all.
+    /// What the visits say together; `None` where an objective, or what is limited in every cell, has not been seen at all.
     pub(super) fn model(&self) -> Option<Model<'_>> {
         let figures = 0..self.aims.figures.len();
         let of_figure = |figure: usize| {
             let aim = self.aims.figures[figure].aim;
-            Process::fit(self.space, &self.seen(figure, aim), &PRIORS)
+            let seen = self.seen(figure, aim);
+            let process = Process::fit(self.space, &seen, &PRIORS)?;
+            let short = self.short(figure, &seen, &process);
+            let both = || [&seen[..], &short].concat();
+            if short.is_empty() {
+                Some(process)
+            } else {
+                Process::fit(self.space, &both(), &PRIORS)
+            }
         };
-        let processes: Vec<Process<'_>> = figures.clone().map(of_figure).collect::<Option<_>>()?;
+        let processes: Vec<Option<Process<'_>>> = figures.clone().map(of_figure).collect();
+        if figures.clone().any(|at| processes[at].is_none() && self.aims.needs(at)) {
+            return None;
+        }
         let success = self
             .all()
             .any(|told| told.failed)
@@ -125,6 +153,25 @@ impl Search<'_> {
         cells.into_iter().map(|(cell, readings)| Seen::of(cell, &readings)).collect()
     }
 
+    /// What bounds say of the cells of which nothing else is known of a figure: what, together with the belief without them,
+    /// makes the mean and the variance of that belief below the bound.
+    fn short(&self, figure: usize, seen: &[Seen], process: &Process<'_>) -> Vec<Seen> {
+        let scale = self.aims.figures[figure].scale;
+        let mut bounds: BTreeMap<usize, f64> = BTreeMap::new();
+        for told in self.all() {
+            let short = told.short.filter(|short| short.figure == figure);
+            if let Some(short) = short.filter(|_| seen.iter().all(|seen| seen.cell != told.cell)) {
+                let most = scale.of(short.most);
+                let least = bounds.entry(told.cell).or_insert(most);
+                *least = least.min(most);
+            }
+        }
+        let cells: Vec<usize> = bounds.keys().copied().collect();
+        let beliefs = process.beliefs(&cells);
+        let each = bounds.into_iter().zip(beliefs);
+        each.filter_map(|((cell, most), belief)| bounded(cell, belief, most)).collect()
+    }
+
     /// What the visits to each cell say together of something that every visit has.
     fn of_visits(&self, value: impl Fn(&Told) -> f64) -> Vec<Seen> {
         let mut cells: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();
@@ -134,6 +181,26 @@ impl Search<'_> {
         }
         cells.into_iter().map(|(cell, readings)| Seen::of(cell, &readings)).collect()
     }
+}
+
+/// The visit that would have moved this belief to the mean and the variance of its part below a bound; none where the bound
+/// says nothing.
+fn bounded(cell: usize, belief: Belief, most: f64) -> Option<Seen> {
+    const LEAST: f64 = 1e-6;
+    // Deviations below the mean beyond which a bound moves it no further.
+    const FARTHEST: f64 = -4.5;
+    let deviation = belief.variance.sqrt();
+    let at = ((most - belief.mean) / deviation).max(FARTHEST);
+    // How far the mean is pushed down, in deviations.
+    let density = (-0.5 * at * at).exp() / std::f64::consts::TAU.sqrt();
+    let push = density / normal_below(at);
+    let left = (1.0 - push * (push + at)).clamp(LEAST, 1.0);
+    let precision = (1.0 / left - 1.0) / belief.variance;
+    (precision * belief.variance > LEAST).then(|| {
+        let mean = belief.mean - push * deviation;
+        let sum = mean / (left * belief.variance) - belief.mean / belief.variance;
+        Seen { cell, value: sum / precision, known: 1.0 / precision, visits: 1.0, squares: 0.0 }
+    })
 }
 
 /// Lifts what is far worse than the rest.

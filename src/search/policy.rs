@@ -20,6 +20,8 @@ pub struct SearchPolicy {
     pub trials: Option<u32>,
     /// Whether time ends it, so that a visit is worth what it brings for each second.
     pub is_timed: bool,
+    /// Whether a training ends as soon as its accuracy cannot reach any more what decides.
+    pub prunes: bool,
     /// Of the first cells, and of those that are looked at where there are too many.
     pub seed: u64,
 }

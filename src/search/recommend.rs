@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::aims::{Bound, Figure};
+use super::aims::Bound;
 use super::model::Model;
 use super::state::Search;
 
@@ -33,18 +33,17 @@ impl Search<'_> {
     /// The visited cell that breaks its limits least; absent where there are no limits, or one keeps them.
     pub fn nearest(&self) -> Option<NearMiss> {
         let cells: BTreeSet<usize> = self.told.iter().map(|told| told.cell).collect();
-        let excess = cells.into_iter().map(|cell| (self.excess(&self.means(cell)), cell));
+        let excess = cells.into_iter().map(|cell| (self.excess(cell, &self.means(cell)), cell));
         let measured = excess.filter(|(excess, _)| excess.is_finite());
         let (_, cell) = measured.min_by(|a, b| a.0.total_cmp(&b.0))?;
         let means = self.means(cell);
-        let figures = self.aims.figures.iter().zip(&means).enumerate();
-        let room = |(at, (figure, mean)): (usize, (&Figure, &Option<f64>))| {
-            Some((figure.room((*mean)?)?, at))
-        };
-        let (room, figure) = figures.filter_map(room).min_by(|a, b| a.0.total_cmp(&b.0))?;
+        let room =
+            |(at, mean): (usize, &Option<f64>)| Some((self.aims.room(cell, at, (*mean)?)?, at));
+        let rooms = means.iter().enumerate().filter_map(room);
+        let (room, figure) = rooms.min_by(|a, b| a.0.total_cmp(&b.0))?;
         let values = self.visits(cell).filter_map(|told| Some(told.readings[figure]?.value));
         let values: Vec<f64> = values.collect();
-        let (Bound::AtMost(limit) | Bound::AtLeast(limit)) = self.aims.figures[figure].bound?;
+        let (Bound::AtMost(limit) | Bound::AtLeast(limit)) = self.aims.bound(cell, figure)?;
         let value = values.iter().sum::<f64>() / values.len() as f64;
         (room < 0.0).then_some(NearMiss { cell, figure, value, limit })
     }
@@ -91,9 +90,15 @@ impl Search<'_> {
 
     /// The visited cells that keep all limits for certain enough.
     pub(super) fn sure(&self, model: &Model<'_>) -> Vec<usize> {
+        let is_known = |cell: usize| {
+            let mut figures = 0..self.aims.figures.len();
+            figures.all(|at| model.is_seen(at) || self.aims.bound(cell, at).is_none())
+        };
         let keeps = |cell: usize| {
-            self.room_below(model, cell)
-                .all(|(room, figure)| room >= SURE * model.belief(cell, figure).variance.sqrt())
+            is_known(cell)
+                && self
+                    .room_below(model, cell)
+                    .all(|(room, figure)| room >= SURE * model.belief(cell, figure).variance.sqrt())
         };
         let visited = model.visited.iter().copied();
         visited
@@ -101,15 +106,16 @@ impl Search<'_> {
             .collect()
     }
 
-    /// How far within its limits a cell is believed to be, on the scale of each figure that has one.
+    /// How far within its limits a cell is believed to be, on the scale of each figure that has one and of which anything is known.
     pub(super) fn room_below<'m>(
         &'m self,
         model: &'m Model<'_>,
         cell: usize,
     ) -> impl Iterator<Item = (f64, usize)> + 'm {
-        let figures = self.aims.figures.iter().enumerate();
-        figures
-            .filter_map(move |(at, figure)| Some((figure.room(model.belief(cell, at).mean)?, at)))
+        let figures = (0..self.aims.figures.len()).filter(|at| model.is_seen(*at));
+        figures.filter_map(move |at| {
+            Some((self.aims.room(cell, at, model.belief(cell, at).mean)?, at))
+        })
     }
 
     /// The objectives of a cell as they are believed to be, better upwards.

@@ -102,7 +102,7 @@ mod tests {
         let axes = vec![Axis::ordered(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), Axis::Choice(2)];
         let cell = |at: u16| vec![at % 6, at / 6].into_boxed_slice();
         let space = Space::new(axes, (0..12).map(cell).collect(), vec![0; 12]);
-        let aims = Aims { figures: vec![Figure { scale: Scale::Log, aim: None, bound: None }] };
+        let aims = Aims::new(vec![Figure { scale: Scale::Log, aim: None, bound: None }]);
         let told = [0, 1, 2, 5].map(|cell| {
             let reading = Reading { value: 10.0 * (1.0 + cell as f64), variance: 0.01 };
             Told {
@@ -110,10 +110,17 @@ mod tests {
                 readings: vec![Some(reading)],
                 failed: false,
                 rejected: false,
+                short: None,
                 wall_s: 1.0,
             }
         });
-        let policy = SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, seed: 1 };
+        let policy = SearchPolicy {
+            method: Method::Bayes,
+            trials: None,
+            is_timed: false,
+            prunes: false,
+            seed: 1,
+        };
         let search = Search { space: &space, aims: &aims, earlier: &[], told: &told, policy };
         let slices = search.slices(2);
         assert_eq!(slices.iter().map(|slice| slice.axis).collect::<Vec<_>>(), [0, 1]);

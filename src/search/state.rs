@@ -15,8 +15,19 @@ pub struct Told {
     pub failed: bool,
     /// Whether the cell is not to be recommended by what this visit found of a limit, whatever the others say.
     pub rejected: bool,
+    /// Of a visit that ended before a figure was there, since that figure decides nothing: the most that it can be.
+    pub short: Option<Short>,
     /// How long it took, in seconds.
     pub wall_s: f64,
+}
+
+/// A figure of which it is known only that it is not above this.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Short {
+    /// Its place among those of the aims.
+    pub figure: usize,
+    /// The most that it can be, in its own unit.
+    pub most: f64,
 }
 
 /// A search: what is known so far, from which the next visit follows.
@@ -52,7 +63,7 @@ impl<'a> Search<'a> {
 
     /// Whether some visit to it came to its end, and none found that it is not to be recommended.
     pub(super) fn is_sound(&self, cell: usize) -> bool {
-        let whole = self.visits(cell).any(|told| !told.failed);
+        let whole = self.visits(cell).any(|told| !told.failed && told.short.is_none());
         whole && !self.visits(cell).any(|told| told.rejected)
     }
 
@@ -66,12 +77,12 @@ impl<'a> Search<'a> {
         self.aims.figures.iter().enumerate().map(mean).collect()
     }
 
-    /// By how much the limits are broken together, on the scales of the figures.
-    pub(super) fn excess(&self, means: &[Option<f64>]) -> f64 {
-        let limited =
-            self.aims.figures.iter().zip(means).filter(|(figure, _)| figure.bound.is_some());
-        let excess = |(figure, mean): (&Figure, &Option<f64>)| {
-            let room = mean.and_then(|mean| figure.room(mean));
+    /// By how much a cell of these means breaks its limits together, on the scales of the figures.
+    pub(super) fn excess(&self, cell: usize, means: &[Option<f64>]) -> f64 {
+        let figures = means.iter().enumerate();
+        let limited = figures.filter(|(figure, _)| self.aims.bound(cell, *figure).is_some());
+        let excess = |(figure, mean): (usize, &Option<f64>)| {
+            let room = mean.and_then(|mean| self.aims.room(cell, figure, mean));
             room.map_or(f64::INFINITY, |room| (-room).max(0.0))
         };
         limited.map(excess).sum()

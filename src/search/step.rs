@@ -73,7 +73,11 @@ impl Search<'_> {
     /// The cells of a line above the first that failed or broke a limit when one below it had not: what grows there goes on
     /// growing.
     fn out_of_reach(&self, line: &[usize]) -> BTreeSet<usize> {
-        let is_bad = |cell: &usize| self.visits(*cell).next().is_some() && !self.is_sound(*cell);
+        let is_bad = |cell: &usize| {
+            let visited = self.visits(*cell).next().is_some();
+            let failed = visited && self.visits(*cell).all(|told| told.failed);
+            failed || self.visits(*cell).any(|told| told.rejected)
+        };
         let sound = line.iter().position(|cell| self.is_sound(*cell)).unwrap_or(line.len());
         let above = line[sound..].iter().skip_while(|cell| !is_bad(cell)).skip(1);
         above.copied().collect()

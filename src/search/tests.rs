@@ -31,11 +31,11 @@ fn truth(cell: usize) -> (f64, f64) {
 fn aims(bound: Option<Bound>, front: bool) -> Aims {
     let rate = Figure { scale: Scale::Log, aim: Some(Better::Higher), bound: None };
     let memory = Figure { scale: Scale::Log, aim: front.then_some(Better::Lower), bound };
-    Aims { figures: vec![rate, memory] }
+    Aims::new(vec![rate, memory])
 }
 
 const fn policy(seed: u64) -> SearchPolicy {
-    SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, seed }
+    SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, prunes: false, seed }
 }
 
 fn open(cells: usize) -> Vec<CellState> {
@@ -60,7 +60,14 @@ fn searched(aims: &Aims, visits: usize, noise: f64, seed: u64) -> (Vec<Told>, Ve
             Some(Reading { value, variance: 0.0 })
         };
         let readings = vec![reading(rate), reading(memory)];
-        told.push(Told { cell: visit.cell, readings, failed: false, rejected: false, wall_s: 1.0 });
+        told.push(Told {
+            cell: visit.cell,
+            readings,
+            failed: false,
+            rejected: false,
+            short: None,
+            wall_s: 1.0,
+        });
     }
     let recommended =
         Search { space: &space, aims, earlier: &[], told: &told, policy: policy(seed) }
@@ -140,7 +147,7 @@ fn what_is_known_from_the_start_is_visited_once_more_before_it_is_recommended() 
         let (rate, memory) = truth(cell);
         let readings = [rate * factor, memory].map(|value| Some(Reading { value, variance: 0.0 }));
         let readings = readings.to_vec();
-        Told { cell, readings, failed: false, rejected: false, wall_s: 1.0 }
+        Told { cell, readings, failed: false, rejected: false, short: None, wall_s: 1.0 }
     };
     // Every third cell.
     let earlier: Vec<Told> = (0..300).step_by(3).map(|cell| of(cell, 1.0)).collect();
@@ -186,6 +193,7 @@ fn where_visits_fail_few_more_are_made() {
             readings: vec![reading, memory],
             failed,
             rejected: false,
+            short: None,
             wall_s: 1.0,
         });
     }
@@ -200,6 +208,115 @@ fn where_visits_fail_few_more_are_made() {
 }
 
 #[test]
+fn a_cell_keeps_its_own_limits_and_no_others() {
+    // Kind 1 may use little memory, the others as much as they like: what is best of kind 1 is not, and kind 0 is next.
+    let mut aims = aims(None, false);
+    for cell in 100..200 {
+        aims.limit(cell, vec![None, Some(Bound::AtMost(102.0))]);
+    }
+    for seed in 0..3 {
+        let (_, recommended) = searched(&aims, 40, 0.02, seed);
+        assert_eq!(recommended.len(), 1);
+        let (_, _, kind) = levels(recommended[0]);
+        let (rate, memory) = truth(recommended[0]);
+        assert!(kind == 0 || memory < 104.0, "{seed}: {recommended:?}");
+        assert!(rate > 0.9 * 800.0, "{seed}: {rate}");
+    }
+    // What nobody has seen is not kept for certain, and is not asked of a cell without the limit.
+    let space = space();
+    let reading = |value: f64| Some(Reading { value, variance: 0.0 });
+    let visit = |cell: usize, rate: f64| Told {
+        cell,
+        readings: vec![reading(rate), None],
+        failed: false,
+        rejected: false,
+        short: None,
+        wall_s: 1.0,
+    };
+    let told = [visit(3, 10.0), visit(105, 20.0), visit(210, 5.0)];
+    let search =
+        Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(1) };
+    assert_eq!(search.recommended(), [3]);
+}
+
+#[test]
+fn what_is_known_to_be_low_is_neither_missing_nor_as_high_as_it_may_be() {
+    let space = space();
+    let aims =
+        Aims::new(vec![Figure { scale: Scale::Plain, aim: Some(Better::Higher), bound: None }]);
+    let visit = |cell: usize, value: Option<f64>, most: Option<f64>| Told {
+        cell,
+        readings: vec![value.map(|value| Reading { value, variance: 0.0 })],
+        failed: false,
+        rejected: false,
+        short: most.map(|most| Short { figure: 0, most }),
+        wall_s: 1.0,
+    };
+    let row = |at: usize| 155 + 10 * at;
+    let mut told: Vec<Told> =
+        (0..4).map(|at| visit(row(at), Some([0.90, 0.92, 0.91, 0.89][at]), None)).collect();
+    told.extend((0..10).map(|at| visit(100 + at, Some(0.5 + 0.04 * at as f64), None)));
+    let believed = |told: &[Told], cell: usize| {
+        let search = Search { space: &space, aims: &aims, earlier: &[], told, policy: policy(1) };
+        let mut model = search.model().unwrap();
+        model.learn(&[cell]);
+        model.belief(cell, 0)
+    };
+    let before = believed(&told, 265);
+    let mut below = told.clone();
+    below.push(visit(265, None, Some(before.mean - before.variance.sqrt())));
+    let after = believed(&below, 265);
+    let deviation = before.variance.sqrt();
+    assert!(after.mean < before.mean - 0.7 * deviation, "{before:?} {after:?}");
+    assert!(after.mean > before.mean - 3.0 * deviation && after.variance < before.variance);
+    // What is far above what is believed says nothing.
+    let mut above = told.clone();
+    above.push(visit(265, None, Some(before.mean + 6.0 * deviation)));
+    let same = believed(&above, 265);
+    assert!((same.mean - before.mean).abs() < 1e-3 * deviation, "{before:?} {same:?}");
+    // The least bound counts, and none beside a reading; and it is not recommended.
+    let mut both = below.clone();
+    both.push(visit(265, Some(0.8), None));
+    assert!((believed(&both, 265).mean - 0.8).abs() < 0.05);
+    let low = [visit(265, None, Some(0.99))];
+    let told = [&told[..1], &low].concat();
+    let search =
+        Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(1) };
+    assert_eq!(search.recommended(), [155]);
+    // The bar of another visit is below what its cell is believed to have.
+    let bars = search.bars(0, 3);
+    assert!(bars.len() == 1 && bars[0].cell == 155 && bars[0].besides.is_empty());
+    assert!(bars[0].least < 0.9 && search.bars(0, 3) == bars);
+}
+
+#[test]
+fn the_bars_of_a_front_count_where_nothing_else_is_better() {
+    let (space, aims) = (space(), aims(None, true));
+    let told: Vec<Told> = [(155, 100.0, 10.0), (165, 50.0, 5.0), (175, 40.0, 20.0)]
+        .map(|(cell, rate, memory)| Told {
+            cell,
+            readings: [rate, memory].map(|value| Some(Reading { value, variance: 0.0 })).to_vec(),
+            failed: false,
+            rejected: false,
+            short: None,
+            wall_s: 1.0,
+        })
+        .to_vec();
+    let search =
+        Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(1) };
+    let bars = search.bars(0, 3);
+    let cells: Vec<usize> = bars.iter().map(|bar| bar.cell).collect();
+    assert_eq!(cells, search.recommended());
+    for bar in bars {
+        let [(1, Bound::AtMost(most))] = bar.besides[..] else { panic!("{bar:?}") };
+        let own = told.iter().find(|told| told.cell == bar.cell).unwrap();
+        let [rate, memory] = [0, 1].map(|at| own.readings[at].unwrap().value);
+        assert!(bar.least < rate && most > memory, "{bar:?}");
+    }
+    assert!(search.bars(1, 3).is_empty(), "memory is the better the lower it is");
+}
+
+#[test]
 fn groups_have_a_front_each() {
     // Two data sets, the second ten times slower: none of its cells is beaten by one of the first.
     let powers: Vec<f64> = (0..10).map(|at| 2.0_f64.powi(at)).collect();
@@ -207,9 +324,8 @@ fn groups_have_a_front_each() {
     let cell = |at: u16| vec![at % 10, at / 10].into_boxed_slice();
     let groups = (0..20).map(|at| at / 10).collect();
     let space = Space::new(axes, (0..20).map(cell).collect(), groups);
-    let aims = Aims {
-        figures: vec![Figure { scale: Scale::Log, aim: Some(Better::Higher), bound: None }],
-    };
+    let aims =
+        Aims::new(vec![Figure { scale: Scale::Log, aim: Some(Better::Higher), bound: None }]);
     let rate = |cell: usize| {
         let slower = if cell < 10 { 1.0 } else { 0.1 };
         slower * (-(cell as f64 % 10.0 - 6.0).powi(2) / 20.0).exp()
@@ -223,7 +339,14 @@ fn groups_have_a_front_each() {
         let repeat = states[cell].next();
         states[cell].made.push(repeat);
         let readings = vec![Some(Reading { value: rate(cell), variance: 0.0 })];
-        told.push(Told { cell, readings, failed: false, rejected: false, wall_s: 1.0 });
+        told.push(Told {
+            cell,
+            readings,
+            failed: false,
+            rejected: false,
+            short: None,
+            wall_s: 1.0,
+        });
     }
     let found = Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(5) }
         .recommended();
@@ -246,7 +369,7 @@ fn climbed(
     let cells = (0..levels).map(|at| vec![at].into_boxed_slice()).collect();
     let space = Space::new(vec![Axis::ordered(&powers)], cells, vec![0; levels.into()]);
     let rate = Figure { scale: Scale::Log, aim: Some(Better::Higher), bound: None };
-    let aims = Aims { figures: vec![rate] };
+    let aims = Aims::new(vec![rate]);
     let mut states = open(levels.into());
     let mut told: Vec<Told> = Vec::new();
     loop {
@@ -258,7 +381,14 @@ fn climbed(
         let (rate, failed) = says(visit.cell, made.len());
         made.push(visit.repeat);
         let readings = vec![(!failed).then_some(Reading { value: rate, variance: 0.0 })];
-        told.push(Told { cell: visit.cell, readings, failed, rejected: false, wall_s: 1.0 });
+        told.push(Told {
+            cell: visit.cell,
+            readings,
+            failed,
+            rejected: false,
+            short: None,
+            wall_s: 1.0,
+        });
     }
 }
 
@@ -324,6 +454,7 @@ fn where_time_counts_cheap_cells_are_visited() {
                 readings: readings.to_vec(),
                 failed: false,
                 rejected: false,
+                short: None,
                 wall_s,
             });
         }

@@ -38,6 +38,9 @@ pub struct Script {
     pub steps_per_epoch: u32,
     /// Validation accuracy that training tends to.
     pub accuracy: f64,
+    /// The rate of learning at which half of what is left is learnt in an epoch; at a tenth of it that takes ten epochs. All rates
+    /// are alike where absent.
+    pub learning_rate: Option<f64>,
     /// How many test samples it says that its test accuracy rests on; nothing where absent.
     pub test_samples: Option<u64>,
     /// Memory that is touched while loading, in bytes.
@@ -69,6 +72,7 @@ impl Default for Script {
             trained_slowdown: 1.0,
             steps_per_epoch: 100,
             accuracy: 0.95,
+            learning_rate: None,
             test_samples: None,
             memory_bytes: 0,
             peak_bytes: None,

@@ -57,12 +57,14 @@ pub fn run() -> Result<(), LinkError> {
         factor *= (noise.normal() * script.run_spread).exp();
     }
     let regime = script.regimes.map(|of| Regime::new(of, &job, clock.now_ns()));
+    let learns = script.learning_rate.map_or(1.0, |rate| job.train.learning_rate / rate);
     let actor = Actor {
         regime,
         clock,
         script,
         noise,
         factor,
+        learns,
         phase: Phase::Load,
         steps: 0,
         request_us: 0.0,

@@ -1,8 +1,12 @@
 //! A search among the cells of a grid, played on a table: what a user sees of it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
+use perftune::control::{Controller, RunContext, StopPolicy, Verdict};
+use perftune::store::{Line, read_lines};
 use serde_json::Value;
 
 use crate::support::Lab;
@@ -262,5 +266,102 @@ fn a_search_that_does_not_know_what_to_look_for_is_refused() {
         let shown = lab.run(&[]).exits(2);
         assert!(shown.stderr.contains(says), "{says}: {}", shown.stderr);
         assert!(!lab.path("results").exists(), "{says}");
+    }
+}
+
+/// Eight rates of learning, of which one learns half of what is left in an epoch and the others take up to 500 times as long.
+const LEARNERS: &str = r#"
+name = "t"
+repeat = 1
+[worker]
+program = "scripted"
+options = { time = "real", step_us = 200, steps_per_epoch = 20, first_step = 1, learning_rate = 0.1, test_samples = 1000 }
+[grid]
+model = "one"
+dataset = "made-up"
+learning_rate = [0.0002, 0.00022, 0.00024, 0.00026, 0.00028, 0.0003, 0.05, 0.1]
+[train]
+epochs = 400
+[stop]
+metrics = ["test_accuracy"]
+[search]
+trials = 8
+[objectives]
+maximize = ["test_accuracy"]
+"#;
+
+/// Why the run of this log ends, judged anew.
+fn replayed(folder: &Path) -> Value {
+    let mut controller = None;
+    for line in read_lines(folder).unwrap() {
+        let verdict = match line.unwrap() {
+            Line::Started { job, stop, t_ns, .. } => {
+                let policy: StopPolicy = serde_json::from_value(stop).unwrap();
+                let context = RunContext::of_job(&job, 1.0, BTreeMap::new(), t_ns);
+                controller = Some(Controller::new(policy, context));
+                continue;
+            }
+            Line::Worker(envelope) => controller.as_mut().unwrap().on_worker(&envelope),
+            Line::Sample(sample) => controller.as_mut().unwrap().on_sample(&sample),
+            _ => continue,
+        };
+        if let Verdict::Stop(record) = verdict {
+            return serde_json::to_value(record).unwrap();
+        }
+    }
+    Value::Null
+}
+
+#[test]
+fn a_training_that_cannot_be_the_best_any_more_ends() {
+    let lab = Lab::new(LEARNERS);
+    let said = flat(&lab.run(&[]).exits(0).stdout);
+    let rows = lab.rows("report.csv");
+    let ended: Vec<_> = rows.iter().filter(|row| row["stop_reason"] == "out of reach").collect();
+    assert!(!ended.is_empty() && rows.len() == 8, "{said}");
+    for row in &ended {
+        let epochs: u32 = row["epochs"].parse().unwrap();
+        assert!((2..400).contains(&epochs) && row["status"] == "stopped", "{row:?}");
+        let detail = &row["stop_detail"];
+        assert!(detail.starts_with("validation accuracy 0."), "{detail}");
+        assert!(
+            detail.contains(&format!(" after {epochs} of 400 epochs: test_accuracy can reach 0.")),
+            "{detail}"
+        );
+        assert!(detail.contains(" at most, and one-made-up-lr0."), "{detail}");
+        // Its system metrics stand; its accuracy is none.
+        assert!(row["test_accuracy"].is_empty() && row["recommended"] == "false", "{row:?}");
+        assert!(lab.figure(&row["run"], "train", "train.throughput").is_some());
+    }
+    assert!(said.contains(&format!("{} out of reach", ended.len())), "{said}");
+    assert!(said.contains(" out of reach ended early; "), "{said}");
+    assert!(recommended(&said).starts_with("one-made-up-lr0."), "{said}");
+    // A replay comes to the same end, and --resume makes no run again.
+    let run = &ended[0]["run"];
+    assert_eq!(replayed(&lab.path(&format!("results/t/runs/{run}"))), lab.record(run)["stop"]);
+    let before = lab.text("report.csv");
+    lab.run(&["--resume"]).exits(0);
+    assert_eq!(lab.text("report.csv"), before);
+    // Asked not to, it ends none.
+    lab.run(&["--fresh", "-q", "--set", "search.prune=false"]).exits(0);
+    assert!(lab.rows("report.csv").iter().all(|row| row["stop_reason"] != "out of reach"));
+}
+
+#[test]
+fn a_training_that_cannot_keep_its_limit_any_more_is_infeasible() {
+    let lab = Lab::new(&format!("{LEARNERS}[constraints]\ntest_accuracy = \">= 0.94\"\n"));
+    let said = flat(&lab.run(&[]).exits(0).stdout);
+    let rows = lab.rows("report.csv");
+    let slow: Vec<_> = rows.iter().filter(|row| row["verdict"] == "infeasible").collect();
+    assert_eq!(slow.len(), 6, "{said}");
+    let ended = slow.iter().filter(|row| row["stop_reason"] == "out of reach");
+    assert!(ended.clone().count() > 0, "{said}");
+    for row in ended {
+        assert!(row["stop_detail"].contains(" at most, and its limit is 0.9400"), "{row:?}");
+        let verdict = &row["verdict_reason"];
+        assert!(
+            verdict.starts_with("test_accuracy >= 0.94 is broken: it can reach 0."),
+            "{verdict}"
+        );
     }
 }

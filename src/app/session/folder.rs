@@ -279,11 +279,12 @@ impl ActiveFolder<'_> {
         for visit in visits {
             let run = first[visit.cell].visit(visit.repeat);
             promised |= self.later.remove(&run.run);
+            let bars = planner.bars(&self.recorder.records, visit.cell, &run.stop.constraints);
             if let Some(known) = known.get(&*run.run) {
-                specs.push(known.spec.clone());
+                specs.push(known.spec.clone().with_bars(bars));
             } else {
                 let prepared = self.maker.prepare(self.request, &run)?;
-                specs.push(prepared.spec.clone());
+                specs.push(prepared.spec.clone().with_bars(bars));
                 new.push(prepared);
             }
         }

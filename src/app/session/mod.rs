@@ -6,6 +6,8 @@
 //!
 //! Invariant: everything that can be known to be wrong is said before anything is written.
 
+mod aims;
+mod bars;
 mod checks;
 mod deadline;
 mod earlier;

@@ -113,12 +113,16 @@ impl Recorder {
     }
 
     fn record(&mut self, event: &RunEvent) -> Result<(), RecordError> {
-        if let RunEventKind::Started { job, t_ns } = &event.kind {
+        if let RunEventKind::Started { job, t_ns, bars } = &event.kind {
             let folder = self.results.begin_run(&event.run)?;
             let samples_path = folder.join("samples.csv");
             let unfinished = samples_path.with_extension("csv.tmp");
             let mut log = EventLog::create(&folder)?;
-            let stop = self.recorded(&event.run).get("stop").cloned().unwrap_or_default();
+            let mut stop = self.recorded(&event.run).get("stop").cloned().unwrap_or_default();
+            // They are no setting, and stand where a replay looks for them.
+            if !bars.is_empty() {
+                stop["bars"] = serde_json::to_value(bars).map_err(std::io::Error::from)?;
+            }
             log.started(&event.run, job, &stop, *t_ns)?;
             let current = Current {
                 log,

@@ -7,19 +7,17 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::aims::{self, aims, reading};
+use super::bars;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::{
-    AxisDef, AxisList, AxisValue, Feasibility, JobSpec, RunRecord, RunStatus, StopReason,
+    AxisDef, AxisList, AxisValue, Bar, Constraint, Feasibility, JobSpec, RunRecord, RunStatus,
+    StopReason,
 };
-use crate::metric::{MetricDef, MetricId, Source};
+use crate::metric::MetricId;
 use crate::report::found::{Choice, Found, Nearest, Slice, SlicePoint};
-use crate::report::headline::Place;
-use crate::schedule::{CONFIDENCE, CellState, Policy, Repeats, Rounds, Visit};
-use crate::search::{
-    self, Aims, Axis, Bound, Figure, Reading, Scale, Search, SearchPolicy, Space, Told, UNSET,
-};
-use crate::stats::distribution::normal;
-use crate::units::Unit;
+use crate::schedule::{CellState, Policy, Repeats, Rounds, Visit};
+use crate::search::{self, Aims, Axis, Search, SearchPolicy, Space, Told, UNSET};
 
 /// Who decides which visits come next: rounds over all cells, unless a search chooses among them.
 pub(super) struct Planner {
@@ -58,6 +56,18 @@ impl Planner {
         }
     }
 
+    /// What the accuracy of the next visit to a cell with these limits must reach to decide anything; nothing where that ends no
+    /// run.
+    pub(super) fn bars(
+        &self,
+        records: &[RunRecord],
+        cell: usize,
+        limits: &[Constraint],
+    ) -> Vec<Bar> {
+        let searcher = self.search.as_ref().filter(|searcher| searcher.policy.prunes);
+        searcher.map_or_else(Vec::new, |searcher| searcher.bars(records, cell, limits))
+    }
+
     /// What a search has found by these records.
     pub(super) fn found(&self, records: &[RunRecord]) -> Option<Found> {
         self.search.as_ref().map(|searcher| searcher.found(records))
@@ -82,6 +92,8 @@ impl Planner {
 struct AllTold {
     earlier: Vec<Told>,
     own: Vec<Told>,
+    /// On the scales that fit them.
+    aims: Aims,
 }
 
 /// A search over the cells of a plan.
@@ -93,8 +105,6 @@ struct Searcher {
     aims: Aims,
     /// The metric of each figure of the aims.
     metrics: Vec<MetricId>,
-    /// Cells that have limits which others have not.
-    own_limits: BTreeSet<String>,
     /// The name of each cell, and what it is.
     cells: Vec<(String, Arc<JobSpec>)>,
     places: HashMap<String, usize>,
@@ -113,14 +123,11 @@ impl Searcher {
     ) -> Self {
         let (metrics, aims) = aims(plan, cells);
         let places = cells.iter().enumerate().map(|(place, run)| (run.cell.clone(), place));
-        let shared = aims.figures.iter().filter(|figure| figure.bound.is_some()).count();
-        let has_own = cells.iter().filter(|run| run.stop.constraints.len() > shared);
-        let own_limits = has_own.map(|run| run.cell.clone()).collect();
         let ((space, keys), places) = (space(cells), places.collect());
         let named = cells.iter().map(|run| (run.cell.clone(), Arc::clone(&run.job))).collect();
         let file = plan.file.as_ref().map(|file| file.display().to_string());
         let cells = named;
-        Self { policy, space, keys, aims, metrics, own_limits, cells, places, earlier, file }
+        Self { policy, space, keys, aims, metrics, cells, places, earlier, file }
     }
 
     /// What these runs say, and before them the earlier ones: but for those of which there is now a run of the same seed, which
@@ -130,15 +137,31 @@ impl Searcher {
             whole(records).map(|record| (&*record.cell, record.job.seed)).collect();
         let earlier = self.earlier.iter();
         let earlier = earlier.filter(|run| !own.contains(&(&*run.cell, run.job.seed)));
-        AllTold {
-            earlier: earlier.filter_map(|record| self.told(record)).collect(),
-            own: whole(records).filter_map(|record| self.told(record)).collect(),
-        }
+        let earlier: Vec<Told> = earlier.filter_map(|record| self.told(record)).collect();
+        let own: Vec<Told> = whole(records).filter_map(|record| self.told(record)).collect();
+        let aims = aims::fitting(&self.aims, &earlier, &own);
+        AllTold { earlier, own, aims }
     }
 
     fn search<'a>(&'a self, told: &'a AllTold) -> Search<'a> {
-        let AllTold { earlier, own } = told;
-        Search { space: &self.space, aims: &self.aims, earlier, told: own, policy: self.policy }
+        let AllTold { earlier, own, aims } = told;
+        Search { space: &self.space, aims, earlier, told: own, policy: self.policy }
+    }
+
+    fn bars(&self, records: &[RunRecord], cell: usize, limits: &[Constraint]) -> Vec<Bar> {
+        let mut bars = bars::of_limits(limits);
+        let told = self.told_by(records);
+        let search = self.search(&told);
+        for (figure, metric) in
+            self.metrics.iter().enumerate().filter(|(_, id)| bars::has_bar(**id))
+        {
+            for bar in search.bars(figure, cell) {
+                let name = &self.cells[bar.cell].0;
+                let runs = whole(records).filter(|record| record.cell == *name);
+                bars.extend(bars::of_cell(*metric, &bar, name, runs, &self.metrics));
+            }
+        }
+        bars
     }
 
     fn found(&self, records: &[RunRecord]) -> Found {
@@ -211,80 +234,17 @@ impl Searcher {
         let cell = *self.places.get(&record.cell)?;
         let failed =
             record.status == RunStatus::Failed || record.stop.reason == StopReason::OutOfMemory;
+        let short = bars::short(record, &self.metrics);
         let readings = self.metrics.iter().map(|metric| reading(record, metric.def())).collect();
-        let rejected = self.rejects(record);
-        Some(Told { cell, readings, failed, rejected, wall_s: record.wall_s })
-    }
-
-    /// Whether a run broke a limit for certain, or left one open that is not modelled since not all cells have it.
-    fn rejects(&self, record: &RunRecord) -> bool {
-        match record.verdict.as_ref().map(|verdict| verdict.verdict) {
-            Some(Feasibility::Infeasible) => true,
-            Some(Feasibility::Undecided) => self.own_limits.contains(&record.cell),
-            Some(Feasibility::Feasible) | None => false,
-        }
+        let verdict = record.verdict.as_ref().map(|verdict| verdict.verdict);
+        let rejected = verdict == Some(Feasibility::Infeasible);
+        Some(Told { cell, readings, failed, rejected, short, wall_s: record.wall_s })
     }
 }
 
 /// The runs that were not ended from outside.
 fn whole(records: &[RunRecord]) -> impl Iterator<Item = &RunRecord> {
     records.iter().filter(|record| record.status != RunStatus::Cancelled)
-}
-
-/// The figure of a run where one speaks for all of it.
-fn reading(record: &RunRecord, def: &MetricDef) -> Option<Reading> {
-    let row = Place::of(def).row(record, def.id)?;
-    let value = row.estimate.filter(|value| value.is_finite())?;
-    // What is read when training is over says nothing of a model half trained.
-    if def.is_of_model() && !record.trained_to_the_end() {
-        return None;
-    }
-    let half = row.low.zip(row.high).map_or(0.0, |(low, high)| (high - low) / 2.0);
-    let deviation = half / normal(CONFIDENCE);
-    Some(Reading { value, variance: if deviation.is_finite() { deviation.powi(2) } else { 0.0 } })
-}
-
-/// The scale on which a metric is modelled: of shares by their odds, of quantities that cannot be negative by their logarithm.
-fn scale(def: &MetricDef) -> Scale {
-    match def.source {
-        Source::Model(figure) if figure.is_accuracy() => Scale::Logit,
-        _ if def.unit == Unit::One || def.unit == Unit::Percent || def.may_be_negative() => {
-            Scale::Plain
-        }
-        _ => Scale::Log,
-    }
-}
-
-/// The objectives of a plan and the limits that all its cells have. Limits of single cells decide only whether these are feasible.
-fn aims(plan: &Plan, cells: &[&PlannedRun]) -> (Vec<MetricId>, Aims) {
-    let mut metrics: Vec<MetricId> = Vec::new();
-    let mut figures: Vec<Figure> = Vec::new();
-    let mut at = |id: MetricId, figures: &mut Vec<Figure>| {
-        metrics.iter().position(|known| *known == id).unwrap_or_else(|| {
-            metrics.push(id);
-            figures.push(Figure { scale: scale(id.def()), aim: None, bound: None });
-            figures.len() - 1
-        })
-    };
-    for objective in &plan.objectives {
-        if let Some(def) = objective.metric.def() {
-            let at = at(def.id, &mut figures);
-            figures[at].aim = Some(objective.better);
-        }
-    }
-    let first = cells.first().map_or(&[][..], |run| &run.stop.constraints);
-    let shared = |limit: &&_| cells.iter().all(|run| run.stop.constraints.contains(limit));
-    for limit in first.iter().filter(shared) {
-        if let Some(def) = limit.metric.def() {
-            let at = at(def.id, &mut figures);
-            figures[at].bound = Some(if limit.op.is_upper() {
-                Bound::AtMost(limit.limit)
-            } else {
-                Bound::AtLeast(limit.limit)
-            });
-        }
-    }
-    (metrics, Aims { figures })
 }
 
 /// The cells by the axes on which they differ, and the keys of these; those of one data set are compared with each other.

@@ -167,7 +167,11 @@ impl Told {
         };
         let planned = plan.runs.iter().find(|planned| is_of(&planned.cell));
         if let Some(planned) = planned {
-            let kind = RunEventKind::Started { job: Box::new((*planned.job).clone()), t_ns: 0 };
+            let kind = RunEventKind::Started {
+                job: Box::new((*planned.job).clone()),
+                t_ns: 0,
+                bars: Vec::new(),
+            };
             observer.event(&RunEvent { run: run.to_owned(), index: self.index, kind });
         }
     }

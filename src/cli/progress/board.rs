@@ -239,7 +239,11 @@ mod tests {
     }
 
     fn started() -> RunEvent {
-        event(RunEventKind::Started { job: Box::new(job("cnn", "satellite")), t_ns: 0 })
+        event(RunEventKind::Started {
+            job: Box::new(job("cnn", "satellite")),
+            t_ns: 0,
+            bars: Vec::new(),
+        })
     }
 
     fn open(name: &str, reached: Option<f64>, why: Why) -> OpenMetric {

@@ -157,7 +157,7 @@ mod tests {
             let run = record.run.clone();
             let job = Box::new(job(&record.job.model.name, &record.job.dataset));
             let kinds = [
-                RunEventKind::Started { job, t_ns: 0 },
+                RunEventKind::Started { job, t_ns: 0, bars: Vec::new() },
                 RunEventKind::Warning("no accelerator: libnvidia-ml.so.1 not found".to_owned()),
                 RunEventKind::Stderr("loading \u{1b}[31mweights".to_owned()),
                 RunEventKind::Asked {
@@ -203,7 +203,7 @@ mod tests {
             teller.expect(expected);
             for _ in 0..expected.runs().map_or(2, |runs| runs.min(2)) {
                 let job = Box::new(job("mlp", "digits"));
-                let kind = RunEventKind::Started { job, t_ns: 0 };
+                let kind = RunEventKind::Started { job, t_ns: 0, bars: Vec::new() };
                 let event = RunEvent { run: "a".to_owned(), index: 0, kind };
                 counts.extend(
                     teller

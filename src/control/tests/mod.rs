@@ -10,6 +10,7 @@ mod horizon;
 mod interference;
 mod limits;
 mod load;
+mod reach;
 mod rows;
 mod rule;
 pub(super) mod said;

@@ -15,7 +15,12 @@ const PROJECTED: &str = "train.time_projected";
 
 /// Steps of 64 samples in 2 ms; after each epoch of a second its validation of 0.2 s. `samples` is what each epoch says
 /// that it had, and the worker said before it began where `announced`.
-fn training(epochs: u32, samples: u64, announced: bool, accuracy: fn(u32) -> f64) -> Vec<Message> {
+pub(super) fn training(
+    epochs: u32,
+    samples: u64,
+    announced: bool,
+    accuracy: fn(u32) -> f64,
+) -> Vec<Message> {
     let epoch = [(Phase::Train, 1.0), (Phase::Validate, 0.2)];
     let mut phases = vec![(Phase::Load, 0.2)];
     phases.extend(epoch.repeat(epochs as usize));

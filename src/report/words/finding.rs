@@ -150,6 +150,9 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
         Evidence::Untrained { value } => {
             format!("{}, but the model was not trained to the end", shown(value))
         }
+        Evidence::CannotReach { most, epochs, budget } => {
+            format!("it can reach {} at most, after {epochs} of {budget} epochs", shown(most))
+        }
         Evidence::Unfinished { value } => {
             format!("{}, but the run ended before its phases were over", shown(value))
         }
@@ -172,11 +175,9 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
             target.0,
             seconds(after_s.0)
         ),
-        Evidence::Training { whole: true, spent_s } => {
-            format!("the whole training took {}", seconds(spent_s.0))
-        }
-        Evidence::Training { whole: false, spent_s } => {
-            format!("training has taken {}", seconds(spent_s.0))
+        Evidence::Training { whole, spent_s } => {
+            let what = if *whole { "the whole training took" } else { "training has taken" };
+            format!("{what} {}", seconds(spent_s.0))
         }
         Evidence::BrokeOff { .. } | Evidence::NotStarted | Evidence::OutOfMemory(_) => {
             of_run(evidence)

@@ -4,8 +4,9 @@ use super::finding::{age, finding, remedy, shortage};
 use super::note::{note, why};
 use super::precision::reached;
 use crate::event::{
-    Asked, Divergence, Feasibility, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow, OpenStage,
-    RuleSaid, RunRecord, Spared, StageEnd, StageLeft, StopDetail, StopRecord, Why,
+    Asked, BarOf, Divergence, Feasibility, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow,
+    OpenStage, Reach, RuleSaid, RunRecord, Spared, StageEnd, StageLeft, StopDetail, StopRecord,
+    Why,
 };
 use crate::report::distinct;
 use crate::units::{Span, Unit, elapsed_down, percent, seconds};
@@ -82,6 +83,7 @@ pub fn stop(detail: &StopDetail) -> String {
         StopDetail::Infeasible { finding: found, spared: of } => {
             format!("{}{}", finding(found), spared(*of))
         }
+        StopDetail::OutOfReach { reach, spared: of } => out_of_reach(reach, *of),
         StopDetail::OfRule { rule, known } => match (rule, known) {
             (None, true) => "known in hindsight".to_owned(),
             (None, false) => "not known even in hindsight".to_owned(),
@@ -117,6 +119,20 @@ fn measured(detail: &StopDetail) -> String {
         ),
         _ => "nothing was measured".to_owned(),
     }
+}
+
+fn out_of_reach(found: &Reach, of: Spared) -> String {
+    let Reach { metric, best, epochs, budget, most, least, whose } = found;
+    let bar = match whose {
+        BarOf::Cell { cell } => format!("{cell} has {:.4} at least", least.0),
+        BarOf::Limit => format!("its limit is {:.4}", least.0),
+    };
+    format!(
+        "validation accuracy {:.4} after {epochs} of {budget} epochs: {metric} can reach {:.4} at most, and {bar}{}",
+        best.0,
+        most.0,
+        spared(of)
+    )
 }
 
 fn diverged(found: &Divergence) -> String {

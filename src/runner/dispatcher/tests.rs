@@ -59,6 +59,7 @@ fn of_spec(spec: RunSpec) -> Dispatcher {
         probe_sizes: Vec::new(),
         pattern: crate::event::Pattern::default(),
         epochs: 1,
+        validation_share: 0.0,
         usable_cores: 2.0,
         unsupported: [].into(),
         devices: crate::control::Selection::default(),

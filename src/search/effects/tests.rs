@@ -142,12 +142,13 @@ fn searched(
         (0..300_u16).map(|at| [at % 10, at / 10 % 10, at / 100].into()).collect();
     let all = Space::new(axes.clone(), cells.clone(), vec![0; 300]);
     let figure = Figure { scale: Scale::Log, aim: Some(Better::Higher), bound: None };
-    let aims = Aims { figures: vec![figure] };
+    let aims = Aims::new(vec![figure]);
     let mut states = vec![CellState { made: Vec::new(), standing: Standing::Open }; 300];
     let (mut told, mut visited): (Vec<Told>, Vec<Box<[u16]>>) = (Vec::new(), Vec::new());
     let mut sights = Vec::new();
     let mut draws = Noise::new(seed);
-    let policy = SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, seed };
+    let policy =
+        SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, prunes: false, seed };
     for _ in 0..visits {
         let search = Search { space: &all, aims: &aims, earlier: &[], told: &told, policy };
         let Some(visit) = search.next(&states).pop() else { break };
@@ -155,7 +156,14 @@ fn searched(
         let cell = &cells[visit.cell];
         let value = (truth(cell) + noise * draws.normal()).exp();
         let readings = vec![Some(Reading { value, variance: 0.0 })];
-        told.push(Told { cell: visit.cell, readings, failed: false, rejected: false, wall_s: 1.0 });
+        told.push(Told {
+            cell: visit.cell,
+            readings,
+            failed: false,
+            rejected: false,
+            short: None,
+            wall_s: 1.0,
+        });
         let known = visited.iter().position(|known| known == cell);
         let at = known.unwrap_or_else(|| {
             visited.push(cell.clone());

@@ -59,6 +59,8 @@ pub(super) struct Actor {
     pub(super) factor: f64,
     /// Multiplies those of now.
     pub(super) regime: Option<Regime>,
+    /// Multiplies the epochs that it has learnt for.
+    pub(super) learns: f64,
     /// Of the current phase.
     pub(super) phase: Phase,
     pub(super) steps: u64,
@@ -107,7 +109,7 @@ impl Actor {
     }
 
     pub(super) fn accuracy(&self, epochs: u32) -> f64 {
-        self.script.accuracy * (1.0 - 0.5_f64.powi(i32::try_from(epochs).unwrap_or(i32::MAX)))
+        self.script.accuracy * (1.0 - 0.5_f64.powf(f64::from(epochs) * self.learns))
     }
 
     pub(super) fn loss(&self, epoch: u32) -> f64 {

@@ -93,6 +93,10 @@ fn what_is_found_of_a_constraint() {
             "is undecided: 12.1 ms, but the model was not trained to the end".to_owned(),
         ),
         (
+            open(Evidence::CannotReach { most: value, epochs: 3, budget: 20 }),
+            "is undecided: it can reach 12.1 ms at most, after 3 of 20 epochs".to_owned(),
+        ),
+        (
             open(Evidence::Unfinished { value }),
             "is undecided: 12.1 ms, but the run ended before its phases were over".to_owned(),
         ),

@@ -2,10 +2,11 @@
 
 use super::{age, check, shortage};
 use crate::event::{
-    Age, Asked, Divergence, Evidence, Finding, Grounds, LossOf, Note, Num, OpenEnd, OpenFigure,
-    OpenHow, OpenStage, Phase, RuleSaid, Ruling, RunOpen, Spared, Stage, StageEnd, StageLeft,
-    StopDetail, StopReason, StopRecord, Why,
+    Age, Asked, BarOf, Divergence, Evidence, Finding, Grounds, LossOf, Note, Num, OpenEnd,
+    OpenFigure, OpenHow, OpenStage, Phase, Reach, RuleSaid, Ruling, RunOpen, Spared, Stage,
+    StageEnd, StageLeft, StopDetail, StopReason, StopRecord, Why,
 };
+use crate::metric::MetricId;
 use crate::report::words::{asked, left, rule, stop};
 
 fn opened(how: OpenHow) -> OpenStage {
@@ -144,6 +145,18 @@ fn why_a_run_ends() {
         epochs: 7,
         open: Vec::new(),
     };
+    let of_reach = |whose, spared| StopDetail::OutOfReach {
+        reach: Reach {
+            metric: MetricId::TestAccuracy.into(),
+            best: Num(0.512),
+            epochs: 6,
+            budget: 20,
+            most: Num(0.871),
+            least: Num(0.941),
+            whose,
+        },
+        spared,
+    };
     let is_trained =
         "validation accuracy has not improved by 0.001 for 3 epochs: best 0.8100 in epoch 4 of 7";
     for (detail, says) in [
@@ -163,6 +176,16 @@ fn why_a_run_ends() {
             format!("{is_trained}; the run has used its 29.0 s"),
         ),
         (trained(), is_trained.to_owned()),
+        (
+            of_reach(BarOf::Cell { cell: "mlp-b32".to_owned() }, Spared::Nothing),
+            "validation accuracy 0.5120 after 6 of 20 epochs: test_accuracy can reach 0.8710 at most, and mlp-b32 has 0.9410 at least"
+                .to_owned(),
+        ),
+        (
+            of_reach(BarOf::Limit, Spared::AtLeast { seconds: Num(61.0) }),
+            "validation accuracy 0.5120 after 6 of 20 epochs: test_accuracy can reach 0.8710 at most, and its limit is 0.9410; at least 1 min 01 s of the budgeted training were not spent"
+                .to_owned(),
+        ),
         (
             diverged(LossOf::Step, f64::INFINITY),
             "the training loss is inf in epoch 2, after 20 steps".to_owned(),
