@@ -272,6 +272,7 @@ impl Run {
         match of {
             _ if context.work.is_command() => Note::NotReportedByCommand,
             _ if context.epochs == 0 => Note::NoTraining,
+            _ if of.is_of_test() && left == Some(StopReason::OutOfReach) => Note::OutOfReach,
             _ if of.is_of_test() && left.is_some() && self.stage(Stage::Train).is_some() => {
                 Note::HalfTrained
             }

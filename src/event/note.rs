@@ -109,6 +109,8 @@ pub enum Note {
     },
     /// The training was left before its end, so the test data were not read.
     HalfTrained,
+    /// The training was left since its accuracy could not reach what decides, so the test data were not read.
+    OutOfReach,
     /// The test data were read on the weights of the whole training.
     TestedLater,
     /// The model's figure is not a number.

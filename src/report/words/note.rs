@@ -90,6 +90,9 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::HalfTrained => {
             "training was left before its end, so the test data were not read; --full, a limit or an objective on test_accuracy, or more time trains to the end".into()
         }
+        Note::OutOfReach => {
+            "training was left since it could not reach what decides, so the test data were not read; [search] prune = false trains to the end".into()
+        }
         Note::TestedLater => "the test data were read after the whole training".into(),
         Note::CommandCut => "the command did not come to its own end".into(),
         Note::FewTicks => "sampled for less than 1 s, over which its share says nothing".into(),

@@ -77,6 +77,10 @@ fn why_there_is_no_figure() {
             Note::HalfTrained,
             "training was left before its end, so the test data were not read; --full, a limit or an objective on test_accuracy, or more time trains to the end",
         ),
+        (
+            Note::OutOfReach,
+            "training was left since it could not reach what decides, so the test data were not read; [search] prune = false trains to the end",
+        ),
         (Note::TestedLater, "the test data were read after the whole training"),
         (Note::NotANumber { value: Num(f64::INFINITY) }, "not a number: inf"),
         (Note::NotANumberOfWorker { value: Num(f64::NEG_INFINITY) }, "the worker said -inf"),
