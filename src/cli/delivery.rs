@@ -15,7 +15,8 @@ use super::options::CheckFormat;
 use super::output;
 use crate::app::Fault;
 use crate::report::gate::GateReport;
-use crate::store::{WRITTEN, atomic};
+use crate::store::StoreError;
+use crate::store::target::{self, is_result, is_special, place};
 
 /// Names the file that GitHub shows as the summary of a job.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -127,47 +128,15 @@ fn rendered(report: &GateReport<'_>, format: CheckFormat, width: usize) -> Resul
 impl Target {
     fn write(&self, report: &GateReport<'_>) -> Result<(), Fault> {
         let bytes = rendered(report, self.format, FILE_WIDTH)?;
-        // Behind a symbolic link the file that it leads to is replaced, and not the link.
-        let file = place(&self.file);
-        let written = if is_special(&file) {
-            // A device or a pipe is written to: a rename would put a file in its place.
-            fs_err::write(&file, &bytes).map_err(anyhow::Error::from)
-        } else {
-            atomic::write(&file, &bytes).map_err(anyhow::Error::from)
-        };
+        let written = target::replace(&self.file, |out| {
+            out.write_all(&bytes).map_err(StoreError::io("cannot write a report"))
+        });
         let name = self.file.display();
         written
+            .map_err(anyhow::Error::from)
             .with_context(|| format!("--write: {name} was not written"))
             .map_err(|error| Fault::from(error).hint("the verdict itself was printed"))
     }
-}
-
-/// Whether a file is one of the inputs, or one that perftune has written into them; other files may lie beside those.
-fn is_result(file: &Path, inputs: &[PathBuf]) -> bool {
-    let within = inputs.iter().any(|input| file.starts_with(input));
-    let known = || {
-        let name = file.file_name().and_then(|name| name.to_str());
-        let written = name.is_some_and(|name| WRITTEN.contains(&name));
-        let of_runs = file.components().any(|part| part.as_os_str() == "runs");
-        written || of_runs
-    };
-    within && (inputs.contains(&file.to_owned()) || known())
-}
-
-/// Where a file is or would be, whatever way leads to it.
-fn place(file: &Path) -> PathBuf {
-    let there = fs_err::canonicalize(file).ok();
-    let (folder, name) = (file.parent(), file.file_name());
-    let within = || {
-        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-        let folder = fs_err::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
-        Some(folder.join(name?))
-    };
-    there.or_else(within).unwrap_or_else(|| file.to_owned())
-}
-
-fn is_special(file: &Path) -> bool {
-    fs_err::metadata(file).is_ok_and(|data| !data.is_file() && !data.is_dir())
 }
 
 fn append(file: &Path, text: &str) -> Result<(), Fault> {

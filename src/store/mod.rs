@@ -24,6 +24,7 @@ pub mod json;
 pub mod log;
 mod merging;
 mod spread;
+pub mod target;
 
 pub use difference::Difference;
 pub use error::{FORMAT, Format, StoreError};
