@@ -5,6 +5,7 @@
 //! ```text
 //! units  clock  stats        vocabulary and pure mathematics
 //! document                   TOML files that people write, and what is wrong with them
+//! export                     which formats of other tools there are
 //! dataset                    data on disk: manifests, loaders, splits
 //! metric                     what each metric is
 //! event                      what a worker says, what a run says, what is recorded
@@ -30,6 +31,7 @@ pub mod dataset;
 pub mod document;
 pub mod engine;
 pub mod event;
+pub mod export;
 pub mod gate;
 pub mod interference;
 pub mod load;

@@ -16,6 +16,7 @@ mod distinct;
 pub mod doctor;
 pub mod effects;
 pub mod environment;
+pub mod export;
 mod fastest;
 pub mod fault;
 pub mod folders;

@@ -20,10 +20,12 @@ use clap_complete::Shell;
 
 use self::help::{CHECK_EXAMPLES, CHECK_HELP, EXAMPLES, HELP, REPORT_EXAMPLES};
 use super::delivery::Target;
+use super::export::target;
 use super::options::{
     CheckFormat, DoctorFormat, ListFormat, Listed, OnInconclusive, ReportFormat, Verbosity,
 };
 use crate::app::lanes::Lanes;
+use crate::export;
 use crate::store::Existing;
 use crate::units::Share;
 
@@ -135,6 +137,10 @@ pub struct ReportArgs {
     /// Print them again whenever a run has ended, until no run is to come
     #[arg(long)]
     pub follow: bool,
+    /// Hand the results on to another tool as well, such as bmf=bmf.json; may be
+    /// given several times; `perftune list exports` has the formats
+    #[arg(long, value_name = "FORMAT=TARGET", value_parser = target)]
+    pub write: Vec<export::Target>,
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     pub format: ReportFormat,

@@ -90,6 +90,7 @@ mod tests {
             },
             warnings: Vec::new(),
             engine: Default::default(),
+            exports: Vec::new(),
             texts: Vec::new(),
             keys: serde_json::Value::Null,
             sources: vec![("train.epochs".to_owned(), "grid.toml:9".to_owned())],

@@ -8,17 +8,20 @@ use std::path::Path;
 use super::args::RunArgs;
 use super::document::Document;
 use super::exit::{ExitStatus, grid_exit};
+use super::export;
 use super::options::Verbosity;
 use super::output::{self, Screen};
 use super::progress;
 use super::status;
 use crate::app::Fault;
+use crate::app::export::Exports;
 use crate::app::lanes::Lanes;
 use crate::app::merge::Merged;
 use crate::app::tasks::{self, EngineName, SubmitRequest, Submitted};
 use crate::config::plan::Plan;
 use crate::report::closing::Closing;
 use crate::report::layout::counted;
+use crate::store::reopen;
 
 /// Whether the cells of this plan are run by tasks of a cluster; what does not go with it is refused.
 pub fn is_asked(args: &RunArgs, plan: &Plan) -> Result<bool, Fault> {
@@ -49,6 +52,11 @@ pub fn is_asked(args: &RunArgs, plan: &Plan) -> Result<bool, Fault> {
             "`perftune report DIR --shadow` casts it when the tasks are done",
         ),
         (
+            "--write",
+            !args.write.is_empty() && !args.wait,
+            "add --wait, or hand the results on by `perftune report DIR --write` when the tasks are done",
+        ),
+        (
             "--strict",
             args.strict && !args.wait,
             "add --wait: nothing is known before the tasks are done",
@@ -73,12 +81,16 @@ pub fn run(args: &RunArgs, plan: &Plan, screen: Screen) -> Result<ExitStatus, Fa
         output::print(tasks::script(&request)?.as_bytes())?;
         return Ok(ExitStatus::Ok);
     }
+    let exports = export::of_run(&args.write, plan, &folder)?;
     let submitted = tasks::submit(&request)?;
     let talks = args.verbosity() != Verbosity::Quiet;
     if talks {
         screen.note(&submitted.notes);
     }
     if !args.wait {
+        if !plan.exports.is_empty() {
+            screen.note(&["[export] is left out without --wait"]);
+        }
         output::print(told(&submitted, &folder).as_bytes())?;
         return Ok(match submitted.left {
             Some(_) => ExitStatus::NotCovered,
@@ -88,7 +100,7 @@ pub fn run(args: &RunArgs, plan: &Plan, screen: Screen) -> Result<ExitStatus, Fa
     if talks {
         screen.say(&told(&submitted, &folder));
     }
-    waited(args, plan, &folder, screen)
+    waited(args, plan, &folder, &exports, screen)
 }
 
 /// What was submitted, and where to look.
@@ -122,7 +134,13 @@ fn told(submitted: &Submitted, folder: &Path) -> String {
     )
 }
 
-fn waited(args: &RunArgs, plan: &Plan, folder: &Path, screen: Screen) -> Result<ExitStatus, Fault> {
+fn waited(
+    args: &RunArgs,
+    plan: &Plan,
+    folder: &Path,
+    exports: &Exports,
+    screen: Screen,
+) -> Result<ExitStatus, Fault> {
     let (waited, elapsed_s) =
         progress::watch(args.progress, args.verbosity(), screen, |progress| {
             tasks::wait(plan, folder, progress)
@@ -138,7 +156,9 @@ fn waited(args: &RunArgs, plan: &Plan, folder: &Path, screen: Screen) -> Result<
         screen.warn(&status::open(&waited.standing));
         return Ok(ExitStatus::NotCovered);
     };
-    print(args, &merged, folder, elapsed_s)?;
+    print(args, &merged, folder, elapsed_s, |document| {
+        export::write(exports, document, &reopen(folder)?.0, screen)
+    })?;
     screen.warn(&status::open(&waited.standing));
     if merged.missing.any() {
         return Ok(ExitStatus::NotCovered);
@@ -146,7 +166,13 @@ fn waited(args: &RunArgs, plan: &Plan, folder: &Path, screen: Screen) -> Result<
     Ok(grid_exit(&merged.records, None, args.strict))
 }
 
-fn print(args: &RunArgs, merged: &Merged, folder: &Path, elapsed_s: f64) -> Result<(), Fault> {
+fn print(
+    args: &RunArgs,
+    merged: &Merged,
+    folder: &Path,
+    elapsed_s: f64,
+    then: impl FnOnce(&Document<'_>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let shown = folder.display().to_string();
     let document = Document {
         name: &merged.name,
@@ -161,7 +187,8 @@ fn print(args: &RunArgs, merged: &Merged, folder: &Path, elapsed_s: f64) -> Resu
             ..merged.derived.closing()
         },
     };
-    document.print(args.format)
+    document.print(args.format)?;
+    then(&document)
 }
 
 /// Puts together what the tasks of a folder have made so far, and says how much that is; nothing of any other folder.

@@ -8,11 +8,13 @@ use std::path::Path;
 use super::args::ExecArgs;
 use super::document::Document;
 use super::exit::{ExitStatus, grid_exit};
+use super::export;
 use super::options::{Format, ReportFormat, Verbosity};
 use super::output::{self, Screen};
 use super::progress;
 use crate::app::Fault;
 use crate::app::derived::Derived;
+use crate::app::export::Exports;
 use crate::app::grid;
 use crate::app::session::{RunRequest, Streams, execute};
 use crate::config::CommandRequest;
@@ -36,6 +38,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         (false, true) => Streams::Logged,
         (false, false) => Streams::Passed,
     };
+    let exports = Exports::new(&args.write, &plan.exports, &folder, !plan.objectives.is_empty())?;
     let (existing, request) = (args.existing(), RunRequest::new(&plan, &plan.runs, &folder));
     let request = RunRequest { existing, streams, ..request };
     let mode = args.progress(streams == Streams::Logged);
@@ -70,6 +73,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     } else {
         output::print(&text)?;
     }
+    export::write(&exports, &document, &executed.results, screen)?;
     Ok(grid_exit(records, executed.cut, args.strict))
 }
 

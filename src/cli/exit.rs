@@ -5,6 +5,8 @@
 
 use std::process::ExitCode;
 
+use crate::app::Fault;
+use crate::config::plan::PlannedRun;
 use crate::event::{Cut, Feasibility, RunRecord, RunStatus};
 
 /// How `perftune` ends.
@@ -122,6 +124,16 @@ pub const CHECK_CODES: &[Meaning] = &[
     code(6, "in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive"),
     code(0, "no regression"),
 ];
+
+/// Whether the exit code of these runs says that no cell is feasible, where that is `asked`: something must be limited.
+pub fn strict(asked: bool, runs: &[PlannedRun]) -> Result<bool, Fault> {
+    let strict = asked && !runs.is_empty();
+    if strict && runs.iter().all(|run| run.stop.constraints.is_empty()) {
+        return Err(Fault::new("--strict, but the grid has no constraints")
+            .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));
+    }
+    Ok(strict)
+}
 
 /// What a grid's runs make of the exit code. Time that is used up is no fault; an interruption outweighs a failure: the grid is not complete, and a
 /// script should rather resume it than look into it. A failure outweighs what `strict` asks for: the cell that failed

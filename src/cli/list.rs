@@ -41,6 +41,6 @@ const fn note(what: Listed) -> &'static str {
         Listed::Metrics => "\n* chosen by naming the group in [stop] metrics\n",
         Listed::Keys => "\n* an [[override]] may say it for some of the cells\n",
         Listed::Rules => "\nwritten as --rule NAME:KEY=VALUE,KEY=VALUE\n",
-        Listed::Models | Listed::Datasets => "",
+        Listed::Models | Listed::Datasets | Listed::Exports => "",
     }
 }

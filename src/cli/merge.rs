@@ -6,15 +6,19 @@
 use super::args::MergeArgs;
 use super::document::Document;
 use super::exit::{ExitStatus, grid_exit};
+use super::export;
 use super::output::Screen;
 use crate::app::Fault;
+use crate::app::export::Exports;
 use crate::app::merge::{MergeRequest, merge};
 use crate::report::closing::Closing;
+use crate::store::reopen;
 
 /// Puts the parts together and prints the reports of the whole.
 pub fn run(args: &MergeArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let request =
         MergeRequest { parts: &args.dirs, out: &args.out, prefer_newest: args.prefer.is_some() };
+    let exports = Exports::new(&args.write, &[], &args.out, true)?;
     let merged = merge(&request)?;
     screen.note(&merged.notes);
     let shown = args.out.display().to_string();
@@ -35,6 +39,9 @@ pub fn run(args: &MergeArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     };
     document.print(args.format)?;
     screen.warn(&merged.missing.says());
+    if !args.write.is_empty() {
+        export::write(&exports, &document, &reopen(&args.out)?.0, screen)?;
+    }
     if merged.missing.any() {
         return Ok(ExitStatus::NotCovered);
     }

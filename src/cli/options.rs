@@ -53,6 +53,8 @@ pub enum Listed {
     Keys,
     /// The stopping rules of replay and --shadow, with their parameters
     Rules,
+    /// What results can be handed on as to other tools, by --write and [export]
+    Exports,
 }
 
 /// How to show progress.

@@ -3,16 +3,16 @@
 //! What the runs say is left to `app`, how it looks to `report`. Invariant: under other objectives than the recorded ones
 //! nothing is written.
 
-use std::path::PathBuf;
-
 use super::args::ReportArgs;
 use super::document::Document;
 use super::engine;
 use super::exit::ExitStatus;
-use super::options::ReportFormat;
-use super::output::{self, Screen};
+use super::export;
+use super::output::Screen;
+use super::side_by_side;
 use crate::app::Fault;
 use crate::app::derived::Derived;
+use crate::app::export::Exports;
 use crate::app::folders;
 use crate::app::rules::parse_rules;
 use crate::app::shadow::{Shadow, rules_before};
@@ -20,39 +20,14 @@ use crate::config;
 use crate::report::closing::Closing;
 use crate::store::reopen;
 
-/// Several folders side by side.
-fn side_by_side(args: &ReportArgs, dirs: &[PathBuf]) -> Result<ExitStatus, Fault> {
-    let of_one = [
-        ("--shadow", args.shadow),
-        ("--objectives", args.objectives.is_some()),
-        ("--effects", args.effects),
-    ];
-    let html = ("--format html", args.format == ReportFormat::Html);
-    if let Some((flag, _)) = of_one.into_iter().chain([html]).find(|(_, given)| *given) {
-        return Err(Fault::new(format!("{flag} speaks of one results folder"))
-            .hint("give one folder, or compare several without it"));
-    }
-    let folders = folders::read(dirs)?;
-    let bytes = match args.format {
-        ReportFormat::Json => folders.json()?,
-        ReportFormat::Csv => folders.csv()?,
-        ReportFormat::Markdown => folders.markdown().into_bytes(),
-        ReportFormat::Table | ReportFormat::Html => {
-            folders.table(output::stdout_width()).into_bytes()
-        }
-    };
-    output::print(&bytes)?;
-    Ok(ExitStatus::Ok)
-}
-
 /// Rebuilds and prints them.
 pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     args.dirs.iter().try_for_each(|dir| engine::refresh(dir, screen))?;
     let [dir] = &args.dirs[..] else {
-        return side_by_side(args, &args.dirs);
+        return side_by_side::print(args, &args.dirs);
     };
     if let Some(arms) = folders::arms(dir) {
-        return side_by_side(args, &arms);
+        return side_by_side::print(args, &arms);
     }
     let asked = parse_rules(&args.rule)?;
     let objectives = args.objectives.clone().map(config::GridSource::Path);
@@ -69,6 +44,7 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     // By objectives that are not those of the manifest nothing is written: the files of a folder must agree with it.
     let written = objectives.is_none() && stored.unwritable.is_none();
     let derived = Derived::new(&results, records, objectives.as_deref())?;
+    let exports = Exports::new(&args.write, &[], dir, derived.front.is_some())?;
     if written {
         derived.write(&results, records, shadow.as_ref())?;
     }
@@ -92,8 +68,9 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     };
     document.print(args.format)?;
     document.say(args.format, screen);
-    if let Some(why) = stored.unwritable {
+    if let Some(why) = &stored.unwritable {
         screen.note(&[format!("the reports in {shown} stay as they are: {why}")]);
     }
+    export::write(&exports, &document, &results, screen)?;
     Ok(ExitStatus::Ok)
 }

@@ -10,7 +10,8 @@ use super::args::RunArgs;
 use super::document::Document;
 use super::dry_run;
 use super::engine;
-use super::exit::{ExitStatus, grid_exit};
+use super::exit::{self, ExitStatus, grid_exit};
+use super::export;
 use super::options::Verbosity;
 use super::output::Screen;
 use super::progress;
@@ -52,20 +53,18 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     if let Some(shard) = shard.filter(|_| talks && runs.is_empty()) {
         screen.note(&[format!("no cell is in part {shard}: nothing is to be run")]);
     }
-    let strict = args.strict && !runs.is_empty();
-    if strict && runs.iter().all(|run| run.stop.constraints.is_empty()) {
-        return Err(Fault::new("--strict, but the grid has no constraints")
-            .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));
-    }
+    let strict = exit::strict(args.strict, &runs)?;
     let own = || Path::new("results").join(shard::name(&plan.name, shard));
     let folder = args.out.clone().unwrap_or_else(own);
     let earlier = Earlier::read(&plan, &runs, &args.warm_start, &folder)?;
     if let Some(earlier) = earlier.as_ref().filter(|_| talks) {
         screen.note(&earlier.notes());
     }
+    let exports = export::of_run(&args.write, &plan, &folder)?;
     if args.dry_run {
         datasets::check(&runs)?;
         dry_run::print(&plan, &runs, args.format)?;
+        export::say_dry(&exports, screen);
         return Ok(ExitStatus::Ok);
     }
     let (existing, earlier) = (args.existing(), earlier.as_ref());
@@ -92,5 +91,6 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     if talks {
         document.say(args.format, screen);
     }
+    export::write(&exports, &document, &executed.results, screen)?;
     Ok(grid_exit(records, executed.cut, strict))
 }

@@ -45,6 +45,7 @@ impl Settings {
             price: self.price.price(),
             worker: self.worker.clone(),
             engine: self.engine.policy.clone(),
+            exports: self.exports.iter().map(|asked| asked.target.clone()).collect(),
             warnings: Vec::new(),
             keys: serde_json::Value::Null,
             sources: Vec::new(),

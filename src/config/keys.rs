@@ -5,6 +5,7 @@
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use super::constraints;
+use super::export;
 use super::gate;
 use super::header::{self, MOST_REPEATS, SEED};
 use super::key::Kind::{Count, Duration, Flag, Fraction, Names, Number, Own, Share, Word};
@@ -531,4 +532,13 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         }),
     )
     .about("free settings of a worker of your own"),
+    key(
+        "export.FORMAT",
+        Names(
+            "a file, a folder or an address in quotes, by the format: see `perftune list exports`",
+            r#"{ "type": "string", "minLength": 1 }"#,
+            |s, table, _, problems| s.exports = export::read(table, problems),
+        ),
+    )
+    .about("where the results go in this format after each run; relative to the results folder"),
 ];

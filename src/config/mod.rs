@@ -18,6 +18,7 @@ mod constraints;
 mod declared;
 mod engine;
 mod engine_keys;
+mod export;
 mod gate;
 mod header;
 mod key;
@@ -170,7 +171,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
 }
 
 /// What tells one grid from another: what it says, with what the command line says of it, but not how often and how long it
-/// and where it is run.
+/// and where it is run, nor what it is handed on as.
 fn keys(root: &tree::Table, request: &Request<'_>) -> serde_json::Value {
     let mut keys = root.json();
     if let Some(seed) = request.seed {
@@ -183,6 +184,7 @@ fn keys(root: &tree::Table, request: &Request<'_>) -> serde_json::Value {
         keys.remove("repeat");
         keys.remove("run");
         keys.remove("engine");
+        keys.remove("export");
     }
     keys
 }

@@ -12,6 +12,7 @@ use super::world::GridText;
 use crate::control::policy::StopPolicy;
 use crate::engine::EnginePolicy;
 use crate::event::{JobSpec, Lane, Limits, Objective, Price, Work};
+use crate::export::Target;
 use crate::gate::GatePolicy;
 use crate::metric::Better;
 use crate::recorded::Answer;
@@ -66,6 +67,9 @@ pub struct Plan {
     /// Where the cells are run, if not by this process.
     #[serde(skip)]
     pub engine: EnginePolicy,
+    /// What the results are handed on as.
+    #[serde(skip)]
+    pub exports: Vec<Target>,
     /// What the user should know, though it is no error.
     pub warnings: Vec<String>,
     /// What the grid says, by its keys; null of what is no grid file.

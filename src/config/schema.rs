@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::declared;
 use super::engine;
 use super::engine_keys;
+use super::export;
 use super::gate;
 use super::key::{self, Context};
 use super::keys::KEYS;
@@ -46,7 +47,7 @@ pub(super) struct TableDef {
     pub(super) holds: Holds,
 }
 
-pub(super) static TABLES: [TableDef; 23] = {
+pub(super) static TABLES: [TableDef; 24] = {
     const fn table(name: &'static str, holds: Holds, about: &'static str) -> TableDef {
         TableDef { name, about, holds }
     }
@@ -79,6 +80,11 @@ pub(super) static TABLES: [TableDef; 23] = {
         table("cost", GridKeys, "what the machine costs"),
         table("worker", GridKeys, "who does the work"),
         table("engine", GridKeys, "where the cells are run"),
+        table(
+            "export",
+            GridKeys,
+            "what the results are handed on as to other tools after each run",
+        ),
         table("when", Whens, "axes that only the cells that match have"),
         table(
             "exclude",
@@ -358,6 +364,7 @@ pub(super) fn settings(root: &Table, context: Context<'_>, problems: &mut Proble
     gate::check_draws(&settings.gate, root, problems);
     objectives::check(&settings.objectives, root, problems);
     engine::check(&settings.engine, problems);
+    export::check(&settings.exports, !settings.objectives.is_empty(), problems);
     settings
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::axis::Choice;
 use super::constraints::Limited;
 use super::engine::EngineAsked;
+use super::export::Asked;
 use super::limits::LimitsAsked;
 use super::metrics::{self, Chosen};
 use super::objectives::Aimed;
@@ -79,6 +80,8 @@ pub(super) struct Settings {
     pub(super) price: PriceAsked,
     pub(super) worker: WorkerSettings,
     pub(super) engine: EngineAsked,
+    /// What the results are handed on as.
+    pub(super) exports: Vec<Asked>,
     /// `[worker] options`, and where they are.
     pub(super) options: Option<(serde_json::Value, Place)>,
 }
@@ -129,6 +132,7 @@ impl Default for Settings {
             price: PriceAsked::default(),
             worker: WorkerSettings::default(),
             engine: EngineAsked::default(),
+            exports: Vec::new(),
             options: None,
         }
     }

@@ -2,14 +2,15 @@
 //!
 //! Only what was measured is written: perftune reads no user and system time apart, so both are null.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::ReportError;
 use super::headline::Place;
-use super::json::pretty;
+use super::json::write_pretty;
 use super::summary::cells_of;
 use crate::event::record::EXIT_CODE;
 use crate::event::{CommandSpec, RunRecord, RunStatus};
@@ -39,14 +40,25 @@ struct Benchmark {
 
 /// `{"results": [...]}`, a result for each cell of which some run came to its own end.
 pub fn document(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
-    let results: Vec<Benchmark> =
-        cells_of(records).into_iter().filter_map(|first| benchmark(first, records)).collect();
-    pretty(&serde_json::json!({ "results": results }))
+    let mut bytes = Vec::new();
+    write(&mut bytes, records)?;
+    Ok(bytes)
 }
 
-fn benchmark(first: &RunRecord, records: &[RunRecord]) -> Option<Benchmark> {
-    let of_cell = records.iter().filter(|run| run.cell == first.cell);
-    let whole = of_cell.filter(|run| run.status == RunStatus::Completed);
+/// Writes the same; how many results that were.
+pub fn write(out: &mut dyn Write, records: &[RunRecord]) -> Result<usize, ReportError> {
+    let mut cells: HashMap<&str, Vec<&RunRecord>> = HashMap::new();
+    for record in records {
+        cells.entry(&record.cell).or_default().push(record);
+    }
+    let of_cell = |first: &RunRecord| benchmark(first, &cells[&*first.cell]);
+    let results: Vec<Benchmark> = cells_of(records).into_iter().filter_map(of_cell).collect();
+    write_pretty(out, &serde_json::json!({ "results": results }))?;
+    Ok(results.len())
+}
+
+fn benchmark(first: &RunRecord, of_cell: &[&RunRecord]) -> Option<Benchmark> {
+    let whole = of_cell.iter().copied().filter(|run| run.status == RunStatus::Completed);
     let ended =
         whole.filter_map(|run| Some((run, Place::Run.estimate(run, MetricId::CommandTime)?)));
     let (runs, times): (Vec<&RunRecord>, Vec<f64>) = ended.unzip();

@@ -11,6 +11,7 @@ pub mod command;
 pub mod csv;
 pub mod effects;
 pub mod ending;
+pub mod export;
 pub mod fastest;
 pub mod folders;
 pub mod found;
@@ -50,7 +51,7 @@ mod untested;
 pub(crate) mod fixtures;
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{self, Write};
 
 /// Why a report cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,13 @@ pub enum ReportError {
     /// A plot of the page cannot be drawn.
     #[error("cannot draw a plot of report.html: {0}")]
     Plot(String),
+    /// The rows are not a table in columns.
+    #[cfg(feature = "parquet")]
+    #[error("cannot write the rows as Parquet: {0}")]
+    Parquet(#[from] ::parquet::errors::ParquetError),
+    /// What is written as it is made cannot be written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 /// A number for programs: the shortest digits that read back to it, or `nan`, `inf`, `-inf`.

@@ -12,6 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("stats", &[]),
     ("document", &[]),
+    ("export", &["document"]),
     ("dataset", &["document", "units"]),
     ("metric", &["units", "stats"]),
     ("event", &["metric", "units"]),
@@ -32,7 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "config",
         &[
             "event", "metric", "load", "units", "control", "schedule", "search", "sampler",
-            "document", "dataset", "gate", "recorded", "engine",
+            "document", "dataset", "gate", "recorded", "engine", "export",
         ],
     ),
     (
@@ -57,14 +58,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "runner",
             "report",
             "config",
+            "export",
         ],
     ),
     // Its results are records and verdicts, its progress is that of events, and a verdict goes to a file whole.
     (
         "cli",
         &[
-            "app", "clock", "config", "event", "gate", "metric", "report", "schedule", "store",
-            "units",
+            "app", "clock", "config", "event", "export", "gate", "metric", "report", "schedule",
+            "store", "units",
         ],
     ),
 ];
@@ -87,6 +89,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("signal_hook", &["cli", "worker"]),
     ("comfy_table", &["report"]),
     ("plotters", &["report/html"]),
+    ("minreq", &["app/export"]),
+    ("parquet", &["report/export"]),
     ("csv", &["report", "dataset", "recorded"]),
     ("toml", &["document"]),
     ("statrs", &["stats"]),

@@ -26,6 +26,7 @@ mod energy;
 mod environment;
 mod exec;
 mod exec_sweep;
+mod exports;
 mod faults;
 mod helper;
 mod html;

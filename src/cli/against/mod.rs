@@ -9,6 +9,7 @@ use std::path::Path;
 use super::args::RunArgs;
 use super::delivery::Delivery;
 use super::exit::ExitStatus;
+use super::export;
 use super::options::{CheckFormat, OnInconclusive, ReportFormat, Verbosity};
 use super::output::Screen;
 use super::progress;
@@ -23,7 +24,7 @@ use crate::store::atomic;
 
 /// Runs the grid and what it is compared with.
 pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus, Fault> {
-    let compare = &args.compare;
+    let (compare, written) = (&args.compare, export::of_verdict(&args.write)?);
     let sides = request(args, against).load_both()?;
     let rules = rules_of_side(compare.gate.as_deref(), &sides[Arm::Candidate.place()])?;
     reachable(compare.blocks, rules.policy.alpha)?;
@@ -39,7 +40,7 @@ pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus,
     let folder = args.out.clone();
     let folder =
         folder.unwrap_or_else(|| Path::new("results").join(&sides.of(Arm::Candidate).plan.name));
-    let delivery = Delivery::new(format(args.format)?, &compare.write, &[&folder])?;
+    let delivery = Delivery::new(format(args.format)?, &written, &[&folder])?;
     if talks {
         screen.say(&order::headline(&sides, compare.blocks));
     }

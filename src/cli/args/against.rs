@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::delivery::Target;
 use crate::cli::options::{OnInconclusive, assignment};
 
 /// Blocks of each cell, where nothing is said.
@@ -54,10 +53,6 @@ pub struct AgainstArgs {
     /// A file of rules for the gate, instead of those of the grid
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "against", hide_short_help = true)]
     pub gate: Option<PathBuf>,
-
-    /// Write the verdict to a file as well, such as junit=perf.xml; repeatable
-    #[arg(long, value_name = "FORMAT=FILE", requires = "against", hide_short_help = true)]
-    pub write: Vec<Target>,
 
     /// How to treat comparisons that are suspect or inconclusive
     #[arg(long, value_enum, value_name = "WHAT", requires = "against",

@@ -9,8 +9,10 @@ use clap::{Args, ValueHint};
 use super::help::{EXEC_EXAMPLES, EXEC_HELP};
 use super::{existing, verbosity};
 use crate::app::Fault;
+use crate::cli::export::target;
 use crate::cli::options::{Format, ProgressMode, Verbosity, assignment, new_file};
 use crate::event::{Hooks, RunRecord};
+use crate::export::Target;
 use crate::report::hyperfine;
 use crate::schedule::Repeats;
 use crate::store::{Existing, atomic};
@@ -111,6 +113,11 @@ pub struct ExecArgs {
     /// has them
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = new_file, hide_short_help = true, help_heading = "Results")]
     pub export_hyperfine: Option<PathBuf>,
+
+    /// Hand the results on to another tool as well, such as bmf=bmf.json; may be
+    /// given several times; `perftune list exports` has the formats
+    #[arg(long, value_name = "FORMAT=TARGET", value_parser = target)]
+    pub write: Vec<Target>,
 
     /// How to show progress on the standard error [default: auto with several
     /// cells; none where the command writes there]

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::help::{MERGE_EXAMPLES, MERGE_HELP};
+use crate::cli::export::target;
 use crate::cli::options::ReportFormat;
+use crate::export::Target;
 
 /// Which of several results of one run is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,6 +32,10 @@ pub struct MergeArgs {
     /// In the table, a row for each run instead of each cell
     #[arg(long)]
     pub per_run: bool,
+    /// Hand the results on to another tool as well, such as bmf=bmf.json; may be
+    /// given several times; `perftune list exports` has the formats
+    #[arg(long, value_name = "FORMAT=TARGET", value_parser = target)]
+    pub write: Vec<Target>,
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     pub format: ReportFormat,

@@ -9,6 +9,7 @@ use super::{AgainstArgs, ShardChoice, existing, verbosity};
 use crate::app::grid::{GridFile, MOST_CELLS};
 use crate::app::lanes::Lanes;
 use crate::app::tasks::EngineName;
+use crate::cli::export::Written;
 use crate::cli::options::{ProgressMode, ReportFormat, Verbosity, assignment};
 use crate::schedule::Repeats;
 use crate::store::Existing;
@@ -135,6 +136,11 @@ pub struct RunArgs {
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = ReportFormat::Table, env = "PERFTUNE_FORMAT", hide_env_values = true, help_heading = "Results")]
     pub format: ReportFormat,
+
+    /// Hand the results on to another tool as well, such as bmf=bmf.json; with
+    /// --against the verdict, such as junit=perf.xml; repeatable; see `list exports`
+    #[arg(long, value_name = "FORMAT=TARGET", help_heading = "Results", hide_short_help = true)]
+    pub write: Vec<Written>,
 
     /// In the table, a row for each run instead of each cell
     #[arg(long, help_heading = "Results", hide_short_help = true)]

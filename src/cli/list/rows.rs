@@ -5,9 +5,11 @@ use serde_json::{Value, json, to_value};
 use crate::app::Fault;
 use crate::app::datasets::{DatasetRow, datasets};
 use crate::app::rules::{RULES, RuleDef};
+use crate::cli::export;
 use crate::cli::options::Listed;
 use crate::config::reference::{self, KeyRow};
 use crate::event::MODELS;
+use crate::export::EXPORTS;
 use crate::metric::{CATALOGUE, MetricDef};
 
 /// The rows of a list; `short`: as people are shown them.
@@ -19,6 +21,7 @@ pub(super) fn rows(what: Listed, short: bool) -> Result<Vec<Value>, Fault> {
         }
         Listed::Datasets => datasets()?.iter().map(|row| dataset(row, short)).collect(),
         Listed::Metrics => CATALOGUE.iter().map(|row| Ok(metric(row, short))).collect(),
+        Listed::Exports => EXPORTS.iter().map(|def| Ok(export::row(def, short))).collect(),
         Listed::Keys if short => reference::keys().iter().map(|row| Ok(key(row))).collect(),
         Listed::Keys => reference::keys().iter().map(to_value).collect(),
         Listed::Rules => RULES.iter().flat_map(|row| rule(row, short)).map(Ok).collect(),
