@@ -6,6 +6,7 @@ use super::error::DataError;
 use super::file;
 use super::manifest::{Columns, Labels, Layout, Manifest};
 use super::part::{Block, PartFile, short};
+use super::rows::{LineEnds, line};
 
 /// Decodes the wanted rows (counted from 0, without the header) in their order; how many there were.
 pub(super) fn read<E: From<DataError>>(
@@ -64,17 +65,19 @@ fn decode(
 pub(super) struct Table<'a> {
     path: &'a Path,
     columns: &'a Columns,
-    reader: csv::Reader<Box<dyn std::io::BufRead>>,
+    reader: Lines,
     record: csv::ByteRecord,
 }
 
-fn reader(path: &Path, header: bool) -> Result<csv::Reader<Box<dyn std::io::BufRead>>, DataError> {
+type Lines = csv::Reader<LineEnds<Box<dyn std::io::BufRead>>>;
+
+fn reader(path: &Path, header: bool) -> Result<Lines, DataError> {
     Ok(csv::ReaderBuilder::new()
         .has_headers(header)
         // Rows of the wrong length get a message of our own.
         .flexible(true)
         .trim(csv::Trim::All)
-        .from_reader(file::open(path)?))
+        .from_reader(LineEnds::new(file::open(path)?)))
 }
 
 /// The fields of the first line; none in an empty file.
@@ -157,8 +160,8 @@ impl<'a> Table<'a> {
     }
 
     fn place(&self) -> String {
-        let position = self.record.position();
-        position.map_or_else(|| "a line".to_owned(), |place| format!("line {}", place.line()))
+        let line = line(self.record.position(), self.reader.position(), self.record.as_slice());
+        format!("line {line}")
     }
 }
 

@@ -36,7 +36,7 @@ pub use format::Format;
 pub use manifest::{ArrayPair, FileEntry, Files, Layout, Manifest, Source, Split};
 pub use offer::Offer;
 pub use random::SplitMix64;
-pub use rows::{BoundedRows, LONGEST_ROW};
+pub use rows::{BoundedRows, LONGEST_ROW, line as line_of_row};
 pub use series::{SeriesError, SeriesReader, SeriesRow};
 pub use set::{DataSet, MANIFEST, Part, Rows, Test, Train};
 

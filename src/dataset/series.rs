@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use super::file;
-use super::rows::BoundedRows;
+use super::rows::{BoundedRows, line};
 
 /// Why a file holds no series.
 #[derive(Debug, thiserror::Error)]
@@ -160,15 +160,9 @@ impl<R: Read> SeriesReader<R> {
         Ok(Some(row))
     }
 
-    /// The line where the newest record begins. Its own position is where the reader looked for it: before blank lines.
+    /// The line where the newest record begins.
     fn line(&self) -> u64 {
-        let from = self.bytes.position().map_or(0, csv::Position::line);
-        let after = self.reader.position().line();
-        if after <= from + 1 {
-            return from;
-        }
-        let within = self.bytes.as_slice().iter().filter(|byte| **byte == b'\n');
-        from.max(after.saturating_sub(1 + within.count() as u64))
+        line(self.bytes.position(), self.reader.position(), self.bytes.as_slice())
     }
 }
 

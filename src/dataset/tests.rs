@@ -150,6 +150,23 @@ fn damaged_csv_is_named_by_file_and_line() {
     }
 }
 
+#[test]
+fn lines_are_counted_alike_however_they_end() {
+    let rows = ["x,y", "1,a", "", "2,b", "oops,b", "3,a"];
+    for end in ["\n", "\r\n", "\r"] {
+        let text = rows.map(|row| format!("{row}{end}")).concat();
+        let (_dir, data) = bare("files = [\"a.csv\"]\nlabel = \"y\"\n", &[("a.csv", &text)]);
+        let message = data.and_then(|data| data.check()).unwrap_err().to_string();
+        assert!(message.contains("a.csv, line 5: column 1 (`x`): `oops`"), "{end:?}: {message}");
+        let (_dir, data) = bare(
+            "files = [\"a.csv\"]\nlabel = \"y\"\n",
+            &[("a.csv", &format!("x,y{end}1,a{end}2,b,c{end}"))],
+        );
+        let message = data.and_then(|data| data.check()).unwrap_err().to_string();
+        assert!(message.contains("a.csv, line 3: has 3 columns"), "{end:?}: {message}");
+    }
+}
+
 fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, u8::try_from(dims.len()).unwrap()];
     bytes.extend(dims.iter().flat_map(|dim| dim.to_be_bytes()));

@@ -11,7 +11,7 @@ use super::error::TableError;
 use super::folder;
 use super::header::{Header, Meaning};
 use super::table::{AxisColumn, FigureColumn, Table};
-use crate::dataset::{BoundedRows, hex, open_text};
+use crate::dataset::{BoundedRows, hex, line_of_row, open_text};
 use crate::event::AxisValue;
 use crate::metric::{MetricDef, MetricId};
 
@@ -79,7 +79,8 @@ pub(super) fn read_from(source: impl BufRead, own: &[MetricId]) -> Result<Table,
             let line = error.position().unwrap_or(reader.position()).line();
             TableError::new(damaged(error)).at_line(line)
         })?;
-        Ok(more.then(|| line(record, reader.position())))
+        let row = record.as_slice().as_bytes();
+        Ok(more.then(|| line_of_row(record.position(), reader.position(), row)))
     };
     next(&mut record)?;
     let names = record.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned());
@@ -90,13 +91,6 @@ pub(super) fn read_from(source: impl BufRead, own: &[MetricId]) -> Result<Table,
     let mut table = rows.table()?;
     table.sha256 = hex(&source.hash.finalize());
     Ok(table)
-}
-
-/// The line where a record begins; its own position is where the reader looked for it: before blank lines.
-fn line(record: &csv::StringRecord, after: &csv::Position) -> u64 {
-    let from = record.position().map_or(0, csv::Position::line);
-    let within = record.as_slice().bytes().filter(|byte| *byte == b'\n').count() as u64;
-    if after.line() <= from + 1 { from } else { from.max(after.line() - 1 - within) }
 }
 
 fn damaged(error: csv::Error) -> String {

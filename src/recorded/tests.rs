@@ -105,8 +105,10 @@ fn a_table_that_cannot_be_used_says_where_and_why() {
         ("a,memory.peak\n1,3 apples\n", "line 2, column `memory.peak`: `apples` is not a unit"),
         ("a,memory.peak\n1,-3\n", "line 2, column `memory.peak`: memory.peak cannot be -3"),
     ] {
-        let error = read(text).unwrap_err();
-        assert!(error.starts_with(says), "{text:?}: {error}");
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let error = read(&text).unwrap_err();
+            assert!(error.starts_with(says), "{text:?}: {error}");
+        }
     }
     let long = format!("a,f@0\n{},1\n", "x".repeat(257));
     assert!(read(&long).unwrap_err().starts_with("line 2, column `a`: a value is longer"));

@@ -38,11 +38,13 @@ impl Sheet {
         if !text.ends_with('\n') {
             return Err((line_of(bytes), FiguresFault::Cut));
         }
+        // The reader counts line feeds, and leaves that behind a carriage return unread until the next line.
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let mut reader = ::csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .trim(::csv::Trim::All)
-            .from_reader(bytes);
+            .from_reader(text.as_bytes());
         let mut lines = Vec::new();
         let mut record = ::csv::StringRecord::new();
         // Of text in memory nothing can fail to be read.

@@ -129,7 +129,9 @@ fn a_row_that_says_nothing_or_contradicts_another_is_said_with_its_line() {
         ("a,b,c,s,1,1,a,2,completed", "repeat of run a is `2` here"),
         ("a,b,c,s,1,1,a,1,failed", "status of run a is `failed` here"),
     ] {
-        refused(&format!("{HEADER}{ROW}{cells}\n"), says);
+        let text = format!("{HEADER}{ROW}{cells}\n");
+        refused(&text, says);
+        refused(&text.replace('\n', "\r\n"), says);
     }
 }
 
