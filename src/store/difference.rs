@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde_json::Value;
 
+/// Lists that mean the same in any order.
+const SETS: [&str; 2] = ["stop.constraints", "stop.metrics"];
+
 /// The first place where two trees differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
@@ -39,6 +42,15 @@ impl Difference {
                 })
             }
             (a, b) if a == b => None,
+            (Value::Array(a), Value::Array(b)) if SETS.contains(&place) => {
+                let without = |all: &[Value], other: &[Value]| -> Vec<Value> {
+                    all.iter().filter(|item| !other.contains(item)).cloned().collect()
+                };
+                let (before, now) = (without(a, b), without(b, a));
+                let differs = !before.is_empty() || !now.is_empty();
+                let (before, now) = (before.into(), now.into());
+                differs.then(|| Self { key: place.to_owned(), before, now })
+            }
             (a, b) => Some(Self { key: place.to_owned(), before: a.clone(), now: b.clone() }),
         }
     }
@@ -55,6 +67,17 @@ mod tests {
             (json!({"a": {"b": 1}}), json!({"a": {"b": 1}}), None),
             (json!({"a": {"b": 1}}), json!({"a": {"b": 2}}), Some("a.b: 1 before, 2 now")),
             (json!({"a": 1}), json!({"a": 1, "c": 2}), Some("c: null before, 2 now")),
+            (
+                json!({"a": ["x", "y"]}),
+                json!({"a": ["y", "x"]}),
+                Some(r#"a: ["x","y"] before, ["y","x"] now"#),
+            ),
+            (json!({"stop": {"metrics": [1, 2]}}), json!({"stop": {"metrics": [2, 1]}}), None),
+            (
+                json!({"stop": {"constraints": [1, 2], "metrics": [1, 2]}}),
+                json!({"stop": {"constraints": [2, 3, 1], "metrics": [2, 3, 1]}}),
+                Some("stop.constraints: [] before, [3] now"),
+            ),
         ];
         for (before, now, expected) in table {
             let found = Difference::first(&before, &now).map(|found| found.to_string());
