@@ -14,20 +14,21 @@ use crate::app::{Fault, error_text};
 use crate::config;
 use crate::control::RunReplay;
 use crate::control::rule::RuleSpec;
-use crate::event::{DeclaredMetric, JobSpec};
+use crate::event::{DeclaredMetric, JobSpec, Stage};
 use crate::metric::{MetricId, MetricName};
 use crate::store::{Recordings, StoreError, read_record};
 
-/// What is added to the reasons of a run that was not recorded to its end.
-const CUT_SHORT: &str = "; the recording was stopped early, so its whole is what it had by then";
+/// What is added to the reasons in a phase that was not recorded to its end.
+const CUT_SHORT: &str =
+    "; the phase was left before its own end, so its whole is what it had by then";
 
 /// A run as its log tells it.
 struct Run<'a> {
     name: &'a str,
     job: JobSpec,
     replays: Vec<(RuleSpec, RunReplay)>,
-    /// The controller had asked it to leave a phase or to stop.
-    cut_short: bool,
+    /// The stages that the controller had asked it to leave.
+    cut: Vec<Stage>,
     whole: bool,
 }
 
@@ -62,15 +63,14 @@ pub(super) fn replay(
             }
         };
         count += 1;
-        cut_short += u32::from(run.cut_short);
         if !run.whole {
             problems.note(format!("{name} did not end: what was recorded of it is judged"));
         }
-        run.print(output)?;
+        cut_short += u32::from(run.print(output)?);
     }
     if cut_short > 0 {
         output.problems.note(format!(
-            "{cut_short} of {count} runs of {} were stopped early: their full_estimate is what they had when they ended; \
+            "{cut_short} of {count} runs of {} left a phase before its own end: its full_estimate is what there was by then; \
              run with --full to record whole runs",
             path.display()
         ));
@@ -122,12 +122,13 @@ impl<'a> Run<'a> {
         let mut replays: Vec<_> = rules.iter().map(replay).collect();
         let said = feed(folder, &mut replays, RunReplay::on_worker, RunReplay::on_sample)?;
         let replays = rules.iter().cloned().zip(replays).collect();
-        Ok(Some(Self { name, job, replays, cut_short: said.asked, whole: said.ended }))
+        Ok(Some(Self { name, job, replays, cut: said.cut, whole: said.ended }))
     }
 
-    fn print(self, output: &mut Output<'_>) -> Result<(), Halt> {
+    /// Whether a stage with rows was left before its own end.
+    fn print(self, output: &mut Output<'_>) -> Result<bool, Halt> {
         let benchmark = format!("{}-{}", self.job.model.name, self.job.dataset);
-        let mut silent = true;
+        let (mut silent, mut cut_short) = (true, false);
         for (at, (rule, replay)) in self.replays.into_iter().enumerate() {
             for found in replay.finish() {
                 if at == 0 {
@@ -140,7 +141,8 @@ impl<'a> Run<'a> {
                     metric: found.metric.name.to_owned(),
                 };
                 let mut row = row(&name, &rule, &found.judgement, found.full_estimate);
-                if self.cut_short {
+                if self.cut.contains(&found.stage) {
+                    cut_short = true;
                     row.reason += CUT_SHORT;
                 }
                 (output.rows)(row)?;
@@ -153,6 +155,6 @@ impl<'a> Run<'a> {
                 self.name
             ));
         }
-        Ok(())
+        Ok(cut_short)
     }
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::control::{RunContext, StopPolicy};
-use crate::event::{Envelope, JobSpec, Limits, Note, Reason, ResourceSample, RunRecord};
+use crate::event::{
+    Asked, Envelope, JobSpec, Limits, Note, Reason, ResourceSample, RunRecord, Stage, WorkerEvent,
+};
 use crate::store::{Line, StoreError, read_lines};
 
 /// The beginning of a run.
@@ -48,6 +50,8 @@ impl Beginning {
 pub(in crate::app) struct Said {
     /// The controller had asked it to leave a phase or to stop.
     pub(in crate::app) asked: bool,
+    /// The stages that it was asked to leave before their own end.
+    pub(in crate::app) cut: Vec<Stage>,
     /// It came to its end.
     pub(in crate::app) ended: bool,
 }
@@ -60,11 +64,24 @@ pub(in crate::app) fn feed<T>(
     on_sample: fn(&mut T, &ResourceSample),
 ) -> Result<Said, StoreError> {
     let mut said = Said::default();
+    let mut here = None;
     for line in read_lines(folder)? {
         match line? {
-            Line::Worker(envelope) => controllers.iter_mut().for_each(|c| on_worker(c, &envelope)),
+            Line::Worker(envelope) => {
+                if let WorkerEvent::Phase { phase } = &envelope.event {
+                    here = Some(phase.stage());
+                }
+                controllers.iter_mut().for_each(|c| on_worker(c, &envelope));
+            }
             Line::Sample(sample) => controllers.iter_mut().for_each(|c| on_sample(c, &sample)),
-            Line::Asked { .. } => said.asked = true,
+            Line::Asked { what, .. } => {
+                said.asked = true;
+                said.cut.extend(match what {
+                    Asked::Leave { phase, .. } => Some(phase.stage()),
+                    Asked::Confirm { .. } => Some(Stage::Train),
+                    Asked::Stop { .. } | Asked::End { .. } => here.or(Some(Stage::Run)),
+                });
+            }
             Line::Ended(_) => said.ended = true,
             Line::Started { .. } | Line::Warning { .. } => {}
         }
