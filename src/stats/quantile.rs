@@ -396,6 +396,23 @@ mod tests {
         assert_eq!(series([5; 99]).side(1.0, 0.5, 99, 0.005), Bounds::default());
     }
 
+    /// Batches are merged in pairs before there are 64 of them: too few to show of one request in ten that it is not slow. This
+    /// is what `docs/deployment.md` says of limits that are far away.
+    #[test]
+    fn a_limit_far_from_every_step_decides_nothing_of_the_tail() {
+        let quick = series([23_000; 19_794]);
+        for (level, decided) in
+            [(0.5, true), (0.75, true), (0.9, false), (0.95, false), (0.99, false)]
+        {
+            let side = quick.side(10.0, level, 0, 0.005);
+            assert_eq!(side.high.is_some(), decided, "{level}");
+        }
+        let fewest =
+            |level: f64| (1..).find(|n| is_share_certain(0.0, f64::from(*n), 1.0 - level, 0.005));
+        assert_eq!([0.9, 0.99].map(fewest), [Some(64), Some(660)]);
+        assert!(CAPACITY <= 64);
+    }
+
     #[test]
     fn intervals_of_one_series_are_in_order() {
         const LEVELS: [f64; 7] = [0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
