@@ -89,7 +89,7 @@ impl Place {
             attacked.signal(Signal::KILL);
         }
         attacked.ends_within(Duration::from_mins(1));
-        let usage = perftune::sampler::last_account(attacked.child.id());
+        let usage = perftune::sampler::last_account(attacked.child.id(), None);
         // Where the mark of this process, which exec keeps, hides its own, that is an upper end; one beyond the bound is what
         // this process has had, and says nothing of the other.
         let hidden = |most: &u64| *most <= MOST_MEMORY;

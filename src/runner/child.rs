@@ -1,6 +1,6 @@
 //! The worker's process: its environment, its process group, its pipes and its end.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -28,6 +28,8 @@ pub struct Worker {
     /// What is to be written on its standard input; a thread waits for a worker that does not read.
     lines: Option<Sender<String>>,
     reaped: bool,
+    /// The most memory that it had before its first instruction, in bytes.
+    inherited: Option<u64>,
 }
 
 /// The variables that make glibc keep freed memory instead of returning it to the kernel with every large tensor.
@@ -114,19 +116,30 @@ impl Worker {
         if let Some(gpu) = &hold.gpu {
             command.env(VISIBLE, gpu);
         }
-        before_exec(&mut command, hold);
+        let (mut mark, tell) = io::pipe()?;
+        before_exec(&mut command, hold, tell);
         let mut child = command.spawn()?;
+        // With our end of the pipe: then the child's was the last one, and it is closed.
+        drop(command);
+        let mut inherited = [0; size_of::<u64>()];
+        let inherited =
+            mark.read_exact(&mut inherited).ok().map(|()| u64::from_ne_bytes(inherited));
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         stdout.as_ref().inspect(|pipe| system::widen(pipe, PIPE));
         stderr.as_ref().inspect(|pipe| system::widen(pipe, PIPE));
         let pid = Pid::from_child(&child);
-        let mut worker = Self { child, pid, lines: None, reaped: false };
+        let mut worker = Self { child, pid, lines: None, reaped: false, inherited };
         worker.lines = stdin.map(write_lines).transpose()?;
         let outlets = (events.is_some() && launch.streams != Streams::Logged)
             .then(|| passed(launch.streams))
             .transpose()?;
         Ok((worker, Pipes { stdout, stderr, outlets }))
+    }
+
+    /// The most memory that it had before its first instruction, in bytes, where the system tells: its own mark begins there.
+    pub fn inherited(&self) -> Option<u64> {
+        self.inherited
     }
 
     /// Its process id.
@@ -168,7 +181,7 @@ impl Worker {
             return None;
         }
         self.signal(Signal::KILL);
-        let usage = sampler::last_account(self.raw_pid());
+        let usage = sampler::last_account(self.raw_pid(), self.inherited);
         self.reap();
         usage
     }
@@ -286,7 +299,8 @@ fn environment(command: &mut Command, job: &JobSpec) {
 /// Asks the kernel to kill the worker when the runner dies, however it dies, and to hold it within its limits. The native
 /// worker would notice by itself that the runner is gone (its standard input ends); one in another language may not look.
 /// The signal comes when the *thread* that started the worker ends: the executor runs on the thread that outlives its workers.
-fn before_exec(command: &mut Command, hold: Confinement) {
+/// `tell`: where the child says how much memory it has had by then.
+fn before_exec(command: &mut Command, hold: Confinement, tell: PipeWriter) {
     let set = move || {
         system::die_with_parent()?;
         if let Some(door) = &hold.door {
@@ -296,11 +310,14 @@ fn before_exec(command: &mut Command, hold: Confinement) {
         if let Some(cpus) = &hold.cpus {
             cpus.bind()?;
         }
+        if let Some(most) = sampler::own_mark() {
+            rustix::io::write(&tell, &most.to_ne_bytes())?;
+        }
         Ok(())
     };
     #[expect(unsafe_code, reason = "there is no safe way to act in a child before exec")]
     // SAFETY: the closure runs in the child between fork and exec, where only async-signal-safe calls are allowed. It
-    // makes at most three system calls (prctl, write, sched_setaffinity) on values that were made before the fork, and
+    // makes at most five system calls (prctl, write, sched_setaffinity, getrusage, write) on values that were made before the fork, and
     // neither allocates nor locks nor drops: what it owns stays with `command`, in the parent.
     unsafe {
         command.pre_exec(set);

@@ -87,7 +87,7 @@ impl Threads {
     pub(super) fn final_inputs(&mut self, worker: &mut Worker, stopped: bool) -> Vec<Input> {
         let Some(reader) = self.reader.take() else {
             let pid = worker.raw_pid();
-            let usage = sampler::last_account(pid);
+            let usage = sampler::last_account(pid, worker.inherited());
             return usage.map(|usage| Input::Counted { pid, usage }).into_iter().collect();
         };
         let usage = worker.reap_counted().unwrap_or_default();

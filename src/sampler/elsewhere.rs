@@ -11,7 +11,12 @@ pub(super) fn unshared_bytes(_pid: u32, _lane: Option<&[u32]>) -> Option<u64> {
 }
 
 /// Nor this.
-pub(super) fn last_account(_pid: u32) -> Option<Usage> {
+pub(super) fn last_account(_pid: u32, _inherited: Option<u64>) -> Option<Usage> {
+    None
+}
+
+/// Nor this.
+pub(super) const fn own_mark() -> Option<u64> {
     None
 }
 

@@ -76,12 +76,23 @@ pub fn unshared_bytes(pid: u32, lane: Option<&[u32]>) -> Option<u64> {
 
 /// What the kernel has counted of our own child `pid`, which has ended and was not waited for. CPU time is that of the process
 /// and of all that it and its children have waited for, to the microsecond; the peak that of the largest of these
-/// processes, or a bound on it where that is below what this process has had: the kernel's mark begins with the memory of
-/// who started the child. `None` where nobody tells.
-pub fn last_account(pid: u32) -> Option<Usage> {
+/// processes, or a bound on it where that may be the mark that the child began with: the kernel's begins with the memory of
+/// the copy of this process that became the child. `inherited`: that mark, in bytes, where it was read; else it is no more than
+/// what this process has had. `None` where nobody tells.
+pub fn last_account(pid: u32, inherited: Option<u64>) -> Option<Usage> {
     #[cfg(target_os = "linux")]
-    let found = tree::last_account(pid);
+    let found = tree::last_account(pid, inherited);
     #[cfg(not(target_os = "linux"))]
-    let found = elsewhere::last_account(pid);
+    let found = elsewhere::last_account(pid, inherited);
+    found
+}
+
+/// The most memory that the calling process has had, in bytes, by a system call alone, so that a child may ask before its exec;
+/// `None` where nobody tells.
+pub fn own_mark() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    let found = tree::own_mark();
+    #[cfg(not(target_os = "linux"))]
+    let found = elsewhere::own_mark();
     found
 }

@@ -392,6 +392,20 @@ printf '{"metric": {"name": "last", "value": 2}}' >&3
     }
 }
 
+/// Of less than perftune itself has: what a child begins with is the copy of it alone, a fraction of that.
+#[test]
+fn the_peak_of_a_small_command_that_nobody_could_look_at_is_the_kernels() {
+    let lab = lab();
+    let script = "head -c 9500000 /dev/zero | tail -c 9000000 > big";
+    json(&lab, &["--name", "a"], &["sh", "-c", script], 0);
+    let peak = figure(&lab, "results/a", "run", "memory.peak").unwrap();
+    assert!((9e6..40e6).contains(&peak), "{peak}");
+    let csv = lab.file("results/a/metrics.csv");
+    let text = fs::read_to_string(csv).unwrap();
+    let row = text.lines().find(|line| line.contains(",memory.peak,")).unwrap();
+    assert!(!row.contains("at least"), "{row}");
+}
+
 #[test]
 fn a_daemon_that_a_command_leaves_holds_nobody_up() {
     let lab = lab();

@@ -19,7 +19,7 @@ mod processes;
 mod threads;
 mod usage;
 
-pub(super) use self::usage::last_account;
+pub(super) use self::usage::{last_account, own_mark};
 
 use self::ledger::{COUNTERS, Ledger, ProcessReading};
 use self::memory::{Held, Peak};

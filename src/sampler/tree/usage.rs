@@ -3,15 +3,26 @@
 use crate::event;
 use crate::sampler::proc::{ProcRoot, parse};
 
+/// What a child may touch between the reading of its mark and its exec: some pages of libraries, and what the kernel keeps
+/// uncounted for each CPU.
+const SLACK: u64 = 4 << 20;
+
 /// Our own largest resident memory so far, in bytes.
 pub(super) fn own_high_water() -> Option<u64> {
     parse::high_water(&ProcRoot::system().read("self/status").ok()?)
 }
 
+/// The kernel's mark of our own memory, in bytes, by one system call and nothing else: for a child before its exec.
+pub(in crate::sampler) fn own_mark() -> Option<u64> {
+    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).ok()?;
+    u64::try_from(usage.max_rss()).ok()?.checked_mul(1024)
+}
+
 /// The account of our own child `pid`, as the end of a run tells it.
-pub(in crate::sampler) fn last_account(pid: u32) -> Option<event::Usage> {
+pub(in crate::sampler) fn last_account(pid: u32, inherited: Option<u64>) -> Option<event::Usage> {
     let account = of_zombie(pid)?;
-    let floor = own_high_water()?;
+    let own = own_high_water()?;
+    let floor = inherited.map_or(own, |inherited| own.min(inherited.saturating_add(SLACK)));
     let most = Some(account.most_rss);
     Some(event::Usage {
         cpu_ns: Some(account.cpu_ns),
@@ -82,14 +93,19 @@ mod tests {
         let pid = rustix::process::Pid::from_child(&child);
         let ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
         rustix::process::waitid(rustix::process::WaitId::Pid(pid), ended).unwrap();
-        let usage = last_account(child.id()).unwrap();
+        let usage = last_account(child.id(), None).unwrap();
         // Fifty processes cost some milliseconds; counted in ticks of 10 ms each would be nothing.
         let cpu = usage.cpu_ns.unwrap();
         assert!(cpu > 5_000_000, "{cpu}");
         // Of a process smaller than this one the kernel tells a bound.
         assert!(usage.vm_hwm_bytes.is_some() != usage.hwm_at_most_bytes.is_some());
+        let most = usage.vm_hwm_bytes.or(usage.hwm_at_most_bytes).unwrap();
+        for (inherited, told) in [(0, most > SLACK), (most, false)] {
+            let usage = last_account(child.id(), Some(inherited)).unwrap();
+            assert_eq!(usage.vm_hwm_bytes.is_some(), told, "{inherited}: {usage:?}");
+        }
         child.wait().unwrap();
-        assert_eq!(last_account(child.id()), None);
+        assert_eq!(last_account(child.id(), None), None);
     }
 
     #[test]
