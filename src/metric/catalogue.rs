@@ -172,6 +172,11 @@ impl MetricDef {
         matches!(self.source, Source::Said)
     }
 
+    /// Whether it is what a model is made of: a count, which is no other in another run.
+    pub const fn is_of_design(&self) -> bool {
+        matches!(self.id, MetricId::ModelParameters | MetricId::ModelBytes | MetricId::ModelFlops)
+    }
+
     /// Whether it is known as soon as it is there, and grows no more.
     pub const fn is_final(&self) -> bool {
         matches!(self.source, Source::Said | Source::Start(_))

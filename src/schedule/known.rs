@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::event::{MetricRow, RunRecord, RunStatus};
-use crate::metric::{MetricDef, Source};
+use crate::metric::{Ceiling, MetricDef, Source};
 use crate::stats::{
     Basis, BetweenVisits, Interval, REPEATS, VisitFigure, between_runs, between_visits,
 };
@@ -61,6 +61,12 @@ impl CellFigure<'_> {
     /// Whether it is read once, when training is over.
     pub fn is_of_test(&self) -> bool {
         is_of_test(self.row)
+    }
+
+    /// Whether it is a count that all visits agree on, and that no other visit would contradict.
+    pub fn is_exact(&self) -> bool {
+        let counted = self.row.metric.def().is_some_and(MetricDef::is_of_design);
+        counted && self.values.iter().all(|value| value.total_cmp(&self.values[0]).is_eq())
     }
 
     /// Whether the visits agree though that says nothing: accuracies are counts on the same few samples.
@@ -142,9 +148,11 @@ fn rows<'f, 'a>(
     figure.visits.iter().filter_map(of).filter(|(_, row)| row.estimate.is_some())
 }
 
-/// Whether it depends on the machine: what a model is like depends on its seed, and what a command says on nobody knows what.
+/// Whether it depends on the machine: what a model is like depends on its seed, what it is made of on its settings, and what a
+/// command says on nobody knows what.
 fn is_of_machine(figure: &CellFigure<'_>) -> bool {
-    figure.row.metric.def().is_some_and(|metric| !metric.is_of_model())
+    let of_program = |metric: &MetricDef| metric.is_of_model() || metric.is_of_design();
+    figure.row.metric.def().is_some_and(|metric| !of_program(metric))
 }
 
 /// The figures of the machine as series over visits. Those of a model vary with the seed and not with the machine: they are
@@ -176,13 +184,13 @@ fn judge(
     // Each machine counts alike, however often it was visited.
     let of_blocks = between.map(|between| between.mean).filter(|_| blocked);
     figure.mean = of_blocks.or(spread.map(|spread| spread.value));
-    let agree = figure.agrees_by_chance();
+    let agree = figure.agrees_by_chance() || figure.is_exact();
     let plain = spread.and_then(|spread| spread.interval).filter(|_| !blocked);
     let spread = between.map(|between| between.interval).or(plain);
     let only = rows(figure).next().filter(|_| figure.values.len() == 1);
     let ends = only.and_then(|(_, row)| Some(Interval { low: row.low?, high: row.high? }));
     (figure.interval, figure.basis) = match (spread.filter(|_| !agree), ends) {
-        (Some(interval), _) => (Some(floored(figure, interval)), Some(Basis::Between)),
+        (Some(interval), _) => (Some(within_reach(figure, interval)), Some(Basis::Between)),
         (None, Some(interval)) => (Some(interval), Some(Basis::Within)),
         (None, None) => (None, None),
     };
@@ -198,10 +206,17 @@ fn judge(
     });
 }
 
-/// An interval may reach below 0; a quantity of the catalogue that cannot be negative does not.
-fn floored(figure: &CellFigure<'_>, interval: Interval) -> Interval {
-    let measured =
-        figure.row.metric.def().is_some_and(|metric| !MetricDef::may_be_negative(metric));
+/// An interval may reach below 0, or beyond all of a share; a quantity of the catalogue that cannot be there is not.
+fn within_reach(figure: &CellFigure<'_>, interval: Interval) -> Interval {
+    let metric = figure.row.metric.def();
+    let measured = metric.is_some_and(|metric| !MetricDef::may_be_negative(metric));
     let positive = measured && figure.values.iter().all(|value| *value >= 0.0);
-    Interval { low: if positive { interval.low.max(0.0) } else { interval.low }, ..interval }
+    let most = match metric.map(|metric| metric.ceiling) {
+        Some(Ceiling::At(most)) => most,
+        _ => f64::INFINITY,
+    };
+    Interval {
+        low: if positive { interval.low.max(0.0) } else { interval.low },
+        high: interval.high.min(most),
+    }
 }

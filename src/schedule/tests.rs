@@ -220,3 +220,26 @@ proptest! {
         prop_assert!(rounds.next(&found(&cells, &records, most)).is_empty());
     }
 }
+
+#[test]
+fn a_count_has_no_interval_and_a_share_none_beyond_all_of_it() {
+    let visits = |metric: &str, values: [f64; 3]| -> Vec<RunRecord> {
+        let visit = |(repeat, value): (u32, f64)| {
+            let mut record = visit("a", repeat, value);
+            let row = &mut record.metrics[0];
+            (row.metric, row.low, row.high) = (metric.into(), None, None);
+            record
+        };
+        (1..).zip(values).map(visit).collect()
+    };
+    let interval = |records: &[RunRecord]| {
+        let found = figures(records, |_| WITHIN);
+        (found[0].mean, found[0].interval)
+    };
+    let (mean, none) = interval(&visits("model.parameters", [69_124.0; 3]));
+    assert_eq!((mean, none), (Some(69_124.0), None));
+    // A worker that counts otherwise each time is believed to vary.
+    assert!(interval(&visits("model.parameters", [1.0, 2.0, 3.0])).1.is_some());
+    let (_, share) = interval(&visits("serve.utilisation", [99.9, 100.0, 99.8]));
+    assert!(share.is_some_and(|share| share.high <= 100.0 && share.low < 99.9), "{share:?}");
+}

@@ -149,7 +149,7 @@ impl Comparison<'_> {
         } else if matches!(def.source, Source::Model(figure) if figure.is_accuracy()) {
             let says = "unknown: nobody told how many samples it rests on";
             measured(OPEN, says.to_owned())
-        } else if is_choice(def) {
+        } else if is_choice(def) || def.is_of_design() {
             measured(Interval::around(value, 0.0), "taken as exact".to_owned())
         } else {
             self.assumed(run, row, value, def)
