@@ -91,6 +91,11 @@ impl Controller {
         self.run.feasibility(rows, ended)
     }
 
+    /// The worker's process has ended at this time: that is the end of the run, after all that it said.
+    pub fn on_exit(&mut self, exited_ns: u64) {
+        self.run.totals.exited_ns = Some(exited_ns);
+    }
+
     /// What the worker said that it used is wrong: it decides nothing.
     pub fn forget_usage(&mut self) {
         if let Some(finished) = &mut self.run.totals.finished {

@@ -76,8 +76,7 @@ impl Run {
         let note = Note::Price { per_hour: Num(price.per_hour), currency: price.currency.clone() };
         match what {
             CostOf::Run => {
-                let end_ns =
-                    self.totals.finished.as_ref().map_or(self.now_ns, |_| self.totals.finished_ns);
+                let end_ns = self.totals.exited_ns.unwrap_or(self.now_ns);
                 let wall_s = end_ns.saturating_sub(self.context.started_ns) as f64 * 1e-9;
                 Figure::exact(per_s * wall_s, 1).noted([note])
             }

@@ -61,6 +61,8 @@ pub(super) struct Totals {
     pub(super) finished: Option<Finished>,
     /// When it came, in nanoseconds.
     pub(super) finished_ns: u64,
+    /// When the worker's process ended, in nanoseconds, if it has.
+    pub(super) exited_ns: Option<u64>,
     /// The worker's own figures, and how many samples each rests on where it told.
     pub(super) own: BTreeMap<String, (Num, Option<u64>)>,
     /// Why some of them could not be read.

@@ -115,7 +115,7 @@ impl Dispatcher {
             Input::Stderr(line) => actions.push(Action::Emit(RunEventKind::Stderr(line))),
             Input::StreamEnded => self.streams_open = self.streams_open.saturating_sub(1),
             Input::Counted { pid, usage } => self.counted(pid, usage),
-            Input::Exited(exit) => self.exit = Some((exit, now_ns)),
+            Input::Exited(exit) => self.exited(exit, now_ns),
             Input::Interrupt => self.interrupt(now_ns, &mut actions),
             Input::SinkFailed => {
                 self.end(Cause::Cancelled, Force::Terminated, now_ns, &mut actions);
@@ -362,7 +362,7 @@ impl Dispatcher {
     fn give_up(&mut self, now_ns: u64) {
         self.warnings.push("the worker did not end after SIGKILL; it was left behind".to_owned());
         self.gave_up = true;
-        self.exit = Some((Exit::Signal(9), now_ns));
+        self.exited(Exit::Signal(9), now_ns);
         self.streams_open = 0;
     }
 

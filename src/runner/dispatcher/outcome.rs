@@ -29,6 +29,12 @@ impl Dispatcher {
         }
     }
 
+    /// The process has ended: that is the end of the run, after all that it said.
+    pub(super) fn exited(&mut self, exit: Exit, now_ns: u64) {
+        self.exit = Some((exit, now_ns));
+        self.controller.on_exit(now_ns);
+    }
+
     /// The run's record, once it is over.
     pub fn record(&self, stderr_tail: &str) -> RunRecord {
         let (exit, exited_ns) = self.exit.unwrap_or((Exit::Signal(9), self.heard_ns));

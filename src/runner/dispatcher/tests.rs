@@ -5,8 +5,8 @@ use crate::control::policy::StopPolicy;
 use crate::control::{Constraint, Op, RunContext};
 use crate::event::{
     EpochReport, Evidence, Feasibility, Finding, Finished, Hello, Limits, MemoryGuard, Num,
-    PROTOCOL_VERSION, Pattern, Phase, Ruling, RunRecord, RunStatus, ServeSpec, Shortage, StepBatch,
-    StopDetail, StopReason, Usage,
+    PROTOCOL_VERSION, Pattern, Phase, Price, Ruling, RunRecord, RunStatus, ServeSpec, Shortage,
+    StepBatch, StopDetail, StopReason, Usage,
 };
 use crate::runner::{Launch, fixtures};
 
@@ -65,7 +65,7 @@ fn of_spec(spec: RunSpec) -> Dispatcher {
         devices: crate::control::Selection::default(),
         device: "cpu".to_owned(),
         grams_per_kwh: None,
-        price: None,
+        price: Some(Price { per_hour: 3600.0, currency: String::new() }),
         started_ns: 0,
     };
     let controller = Controller::new((*spec.stop).clone(), context);
@@ -603,4 +603,19 @@ fn time_in_which_perftune_was_stopped_is_no_silence() {
     assert!(!done.contains(&Action::Terminate));
     done.extend(wait(&mut dispatcher, 3664 * S));
     assert!(done.contains(&Action::Terminate));
+}
+
+/// At a price of one a second it costs as many as the seconds that the table tells.
+#[test]
+fn a_run_costs_the_wall_time_that_its_record_has() {
+    let mut dispatcher = dispatcher();
+    for (seq, event) in (0..).zip(said()) {
+        let _ = dispatcher.handle(message_at(seq, (1 + seq) * S, event), (1 + seq) * S);
+    }
+    for input in [Input::Exited(Exit::Code(0)), Input::StreamEnded, Input::StreamEnded] {
+        let _ = dispatcher.handle(input, 9 * S);
+    }
+    let record = dispatcher.record("");
+    let row = record.metric("run", "cost.run").unwrap();
+    assert_eq!((record.wall_s, row.estimate), (9.0, Some(9.0)));
 }
