@@ -288,6 +288,7 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
         format!("{stop:?}")
             .replace(" limits_only: false,", "")
             .replace(", constraints: []", "")
+            .replace(", bars: []", "")
             .replace(", target_accuracy: None", ""),
         format!("metrics {}", metrics.join(" ")),
     ];
