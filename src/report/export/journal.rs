@@ -214,31 +214,39 @@ fn attributes(cell: &FrontCell, runs: &[&RunRecord], rows: &[&SummaryRow]) -> Ma
 struct Param<'a> {
     def: &'a AxisDef,
     distribution: Value,
-    /// Of a choice: the values.
-    choices: Option<Vec<AxisValue>>,
+    /// Of a choice: the place of each value, as it is shown.
+    choices: Option<HashMap<String, usize>>,
 }
 
 impl<'a> Param<'a> {
     fn of(def: &'a AxisDef, records: &[&RunRecord]) -> Self {
-        let values = records.iter().map(|record| def.of(&record.job));
-        let values = distinct(values.filter(|value| *value != AxisValue::Unset));
-        let numbers: Option<Vec<f64>> = values.iter().map(AxisValue::number).collect();
+        let values = || records.iter().map(|record| def.of(&record.job));
+        let values = || values().filter(|value| *value != AxisValue::Unset);
+        let numbers: Option<Vec<f64>> = values().map(|value| value.number()).collect();
         let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else {
-            let shown = values.iter().map(|value| match value {
-                AxisValue::Flag(flag) => (*flag).into(),
-                // A number beside texts would be one of them to Python.
-                value => Value::from(value.to_string()),
-            });
-            let attributes = json!({ "choices": shown.collect::<Vec<_>>() });
+            let (mut places, mut shown) = (HashMap::new(), Vec::new());
+            for value in values() {
+                let text = value.to_string();
+                if places.contains_key(&text) {
+                    continue;
+                }
+                places.insert(text.clone(), shown.len());
+                shown.push(match value {
+                    AxisValue::Flag(flag) => Value::from(flag),
+                    // A number beside texts would be one of them to Python.
+                    _ => text.into(),
+                });
+            }
+            let attributes = json!({ "choices": shown });
             let distribution =
                 json!({ "name": "CategoricalDistribution", "attributes": attributes });
-            return Self { def, distribution, choices: Some(values) };
+            return Self { def, distribution, choices: Some(places) };
         };
-        let whole = |value: &AxisValue| match value {
-            AxisValue::Whole(whole) => Some(*whole),
+        let whole = |value: AxisValue| match value {
+            AxisValue::Whole(whole) => Some(whole),
             _ => None,
         };
-        let wholes: Option<Vec<i64>> = values.iter().map(whole).collect();
+        let wholes: Option<Vec<i64>> = values().map(whole).collect();
         let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
         let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let distribution = match wholes {
@@ -255,7 +263,7 @@ impl<'a> Param<'a> {
     /// As it is kept: a number, or the place among the choices; nothing where the axis does not apply.
     fn inner(&self, value: &AxisValue) -> Option<Value> {
         match &self.choices {
-            Some(choices) => choices.iter().position(|choice| choice == value).map(Value::from),
+            Some(choices) => choices.get(&value.to_string()).copied().map(Value::from),
             None => value.number().map(Value::from),
         }
     }

@@ -16,6 +16,8 @@ mod protobuf;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

@@ -14,6 +14,9 @@ use crate::report::headline::Place;
 /// What the name of an event file must hold, and ours: the same each time, so that a file is replaced and never added to.
 pub const FILE: &str = "events.out.tfevents.0.perftune";
 
+/// Values of a setting that are offered.
+const MOST_VALUES: usize = 100;
+
 /// `DT_FLOAT`, `DATA_CLASS_SCALAR` and the types of hparams.
 const FLOAT: u64 = 1;
 const SCALAR: u64 = 1;
@@ -105,14 +108,24 @@ fn main_tags(records: &[RunRecord]) -> Vec<String> {
     distinct(records.iter().flat_map(of_run))
 }
 
-/// A setting, its type and its values.
+/// A setting and its type; its values, unless there are too many to choose from.
 fn hparam(def: &AxisDef, records: &[RunRecord]) -> Message {
-    let values = records.iter().map(|record| def.of(&record.job));
-    let values = distinct(values.filter(|value| *value != AxisValue::Unset));
-    let kinds = distinct(values.iter().map(kind));
+    let values = || records.iter().map(|record| def.of(&record.job));
+    let values = || values().filter(|value| *value != AxisValue::Unset);
+    let kinds = distinct(values().map(|value| kind(&value)));
     let kind = if let [kind] = kinds[..] { kind } else { STRING };
-    let domain = Message::default().messages(1, values.iter().map(value));
-    Message::default().text(1, &def.key).text(2, &def.key).whole(4, kind).message(5, &domain)
+    let info = Message::default().text(1, &def.key).text(2, &def.key).whole(4, kind);
+    let mut few = Vec::new();
+    for value in values() {
+        if few.contains(&value) {
+            continue;
+        }
+        if few.len() == MOST_VALUES {
+            return info;
+        }
+        few.push(value);
+    }
+    info.message(5, &Message::default().messages(1, few.iter().map(value)))
 }
 
 const fn kind(value: &AxisValue) -> u64 {
