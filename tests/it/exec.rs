@@ -400,7 +400,7 @@ fn the_peak_of_a_small_command_that_nobody_could_look_at_is_the_kernels() {
     json(&lab, &["--name", "a"], &["sh", "-c", script], 0);
     let peak = figure(&lab, "results/a", "run", "memory.peak").unwrap();
     assert!((9e6..40e6).contains(&peak), "{peak}");
-    let csv = lab.file("results/a/metrics.csv");
+    let csv = lab.path("results/a/metrics.csv");
     let text = fs::read_to_string(csv).unwrap();
     let row = text.lines().find(|line| line.contains(",memory.peak,")).unwrap();
     assert!(!row.contains("at least"), "{row}");
