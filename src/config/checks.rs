@@ -212,7 +212,7 @@ pub(super) fn own_axes(
                 format!(
                     "nothing uses the axis `{key}`: no model of [grid] has {{{key}}} in its command"
                 ),
-                "add such a model, or leave the axis out",
+                "add such a model, or a worker of yours ([worker]), which finds it in its job; or leave the axis out",
             );
         } else if let Some(cell) = cells.iter().find(differs) {
             let model = axes.choice(Axis::MODEL, cell).map_or("", |model| &model.label);
