@@ -4,7 +4,7 @@
 //! figure to a mean are counted.
 
 use crate::control::policy::StopPolicy;
-use crate::event::{MetricRow, Note, RunRecord, RunStatus};
+use crate::event::{Note, RunRecord, RunStatus};
 use crate::metric::MetricDef;
 use crate::report::layout::counted;
 use crate::report::summary::SummaryRow;
@@ -144,6 +144,38 @@ fn machines(figure: &CellFigure<'_>) -> Option<String> {
     })
 }
 
+/// Of a rate: in how many runs slow steps, or requests, took most of the time.
+fn slow(figure: &CellFigure<'_>) -> Option<String> {
+    let row = figure.row;
+    let rows = figure.visits.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
+    let far: Vec<bool> = rows.flat_map(|row| &row.notes).filter_map(far_from_median).collect();
+    let step = words::step(*far.first()?);
+    let (uneven, values) = (far.len(), figure.values.len());
+    Some(format!(
+        "in {uneven} of {values} runs slow {step}s took most of the time: the median {step} is at least twice as fast"
+    ))
+}
+
+/// Of a peak: in how many runs a process may have had more.
+fn hidden(figure: &CellFigure<'_>) -> Option<String> {
+    let row = figure.row;
+    let rows = figure.visits.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
+    let is_least = |note: &Note| matches!(note, Note::AtLeast { .. });
+    let count = rows.filter(|row| row.notes.iter().any(is_least)).count();
+    let values = figure.values.len();
+    (count > 0).then(|| {
+        format!("in {count} of {values} runs a lower end: a process ended before its last memory could be read")
+    })
+}
+
+/// Whether the steps are requests, where a note says that slow ones took most of the time.
+const fn far_from_median(note: &Note) -> Option<bool> {
+    match note {
+        Note::FarFromMedian { requests, .. } => Some(*requests),
+        _ => None,
+    }
+}
+
 fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
     let row = figure.row;
     let (values, good) = (figure.values.len() as u64, figure.visits.len() as u64);
@@ -153,7 +185,7 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
     if values + left_out == 0 {
         parts.push(words::notes_of(figure.row));
     } else {
-        if figure.interval.is_none() && (1..REPEATS).contains(&values) {
+        if figure.interval.is_none() && !figure.is_exact() && (1..REPEATS).contains(&values) {
             let is_of_model = row.metric.def().is_some_and(MetricDef::is_of_model);
             parts.push(match values {
                 _ if is_of_model => {
@@ -173,13 +205,8 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
             parts.push(format!("{untrained} of {values} runs not trained to the end"));
         }
     }
-    let far =
-        |row: &MetricRow| row.notes.iter().any(|note| matches!(note, Note::FarFromMedian { .. }));
-    let rows = figure.visits.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
-    let uneven = rows.filter(|row| far(row)).count();
-    if uneven > 0 {
-        parts.push(format!("in {uneven} of {values} runs slow steps took most of the time: the median step is at least twice as fast"));
-    }
+    parts.extend(slow(figure));
+    parts.extend(hidden(figure));
     if lost > 0 {
         parts.push(format!("{lost} failed or cancelled runs left out"));
     }

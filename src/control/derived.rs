@@ -13,13 +13,15 @@ const PASSES: f64 = 3.0;
 const HOUR_S: f64 = 3600.0;
 const MILLION: f64 = 1e6;
 
-/// A figure with another estimate and other ends.
+/// A figure that follows from another one: its estimate, its ends, and what is noted in its unit.
 fn mapped(of: &Figure, map: impl Fn(f64) -> f64, inverse: bool) -> Figure {
     let (low, high) = if inverse { (of.high, of.low) } else { (of.low, of.high) };
+    let notes = of.notes.iter().cloned();
     Figure {
         estimate: of.estimate.map(&map),
         low: low.map(&map),
         high: high.map(&map),
+        notes: notes.filter_map(|note| note.of_what_follows(&map)).collect(),
         doubts: Vec::new(),
         ..of.clone()
     }

@@ -7,7 +7,9 @@ use super::run::Run;
 use super::stage::StageState;
 use super::support::why_unsupported;
 use crate::event::record::of_model;
-use crate::event::{MetricRow, Note, Num, Pattern, RowFields, Stage, StopReason, StopRecord};
+use crate::event::{
+    MetricRow, Note, Num, Pattern, RowFields, Stage, StopReason, StopRecord, ToTheEnd,
+};
 use crate::metric::{
     DeviceKind, Field, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source, StartOf, all,
     find,
@@ -162,7 +164,8 @@ impl Run {
         let of_steps = metric.kind == MetricKind::Rate && metric.source == Source::Steps;
         let far =
             figure.estimate.filter(|_| of_steps).and_then(|rate| series.far_from_median(rate));
-        figure.notes.extend(far.map(|usual| Note::FarFromMedian { usual: Num(usual) }));
+        let requests = metric.is_of_serving();
+        figure.notes.extend(far.map(|usual| Note::FarFromMedian { usual: Num(usual), requests }));
         let covered = state.covers_part(metric).map(|share| Note::ReadFor { share: Num(share) });
         figure.notes.extend(covered);
         if metric.scope == Scope::Served && !self.totals.served.is_lean {
@@ -274,7 +277,12 @@ impl Run {
             _ if context.epochs == 0 => Note::NoTraining,
             _ if of.is_of_test() && left == Some(StopReason::OutOfReach) => Note::OutOfReach,
             _ if of.is_of_test() && left.is_some() && self.stage(Stage::Train).is_some() => {
-                Note::HalfTrained
+                let by = match left {
+                    Some(StopReason::Infeasible) => ToTheEnd::Whole,
+                    _ if self.wants_training() => ToTheEnd::Time,
+                    _ => ToTheEnd::Asking,
+                };
+                Note::HalfTrained { by }
             }
             _ if of.is_of_test() => Note::NotTested { before_training: left.is_some() },
             ModelFigure::TrainLoss => Note::NoEpoch,

@@ -147,3 +147,16 @@ pub enum EnergyLack {
         device: String,
     },
 }
+
+/// What trains a model to its end whose training was left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToTheEnd {
+    /// Nothing asked for it: a wish for its accuracy does, or more time.
+    #[default]
+    Asking,
+    /// That was asked for, and the time was up.
+    Time,
+    /// A limit was broken: whatever is asked for, only that nothing ends early.
+    Whole,
+}

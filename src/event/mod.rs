@@ -45,7 +45,7 @@ pub use job::{
     Allocator, JobSpec, MaxRate, ModelSpec, OmpWait, Optimizer, Pattern, Precision, Price,
     RandomData, ScriptSpec, ServeSpec, TrainSpec,
 };
-pub use lack::{DeviceLack, EnergyLack, PeakGrowth};
+pub use lack::{DeviceLack, EnergyLack, PeakGrowth, ToTheEnd};
 pub use lane::{Lane, Processor};
 pub use limits::{Limits, MemoryGuard, cpu_list};
 pub use model::{MODELS, ModelInfo, ScriptGives, ScriptHolds};

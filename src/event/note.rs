@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::declared::FigureLack;
 use super::gap::Reason;
-use super::lack::{DeviceLack, EnergyLack, PeakGrowth};
+use super::lack::{DeviceLack, EnergyLack, PeakGrowth, ToTheEnd};
 use super::worker::Num;
 use crate::metric::MetricName;
 
@@ -108,7 +108,11 @@ pub enum Note {
         before_training: bool,
     },
     /// The training was left before its end, so the test data were not read.
-    HalfTrained,
+    HalfTrained {
+        /// What trains it to the end.
+        #[serde(default)]
+        by: ToTheEnd,
+    },
     /// The training was left since its accuracy could not reach what decides, so the test data were not read.
     OutOfReach,
     /// The test data were read on the weights of the whole training.
@@ -439,6 +443,9 @@ pub enum Note {
     FarFromMedian {
         /// The rate that the median step makes.
         usual: Num,
+        /// The steps are requests.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        requests: bool,
     },
     /// Interference.
     Disturbed {
@@ -471,6 +478,20 @@ impl Note {
         match self {
             Self::PeakOver { over_s, .. } => Self::PeakOver { over_s, growth: PeakGrowth::Over },
             other => other,
+        }
+    }
+
+    /// Of a figure that follows from the noted one by `map`: what has its unit follows too, and what speaks of that one alone is
+    /// left to it.
+    #[must_use]
+    pub fn of_what_follows(self, map: impl Fn(f64) -> f64) -> Option<Self> {
+        match self {
+            Self::FarFromMedian { .. } => None,
+            Self::Disturbed { share, without: Some(without), mostly, decides } => {
+                let without = Some(Num(map(without.0)));
+                Some(Self::Disturbed { share, without, mostly, decides })
+            }
+            other => Some(other),
         }
     }
 

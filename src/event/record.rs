@@ -178,6 +178,16 @@ impl From<RowFields> for MetricRow {
     }
 }
 
+impl RowFields {
+    /// Whether it was known when its stage was decided and is not at the end: it has moved since, or others may have made it.
+    pub fn lost_its_precision(&self) -> bool {
+        let since = |note: &Note| {
+            matches!(note, Note::Moved { .. } | Note::Disturbed { decides: true, .. })
+        };
+        self.known == Some(false) && self.notes.iter().any(since)
+    }
+}
+
 impl Deref for MetricRow {
     type Target = RowFields;
 

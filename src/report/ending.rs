@@ -25,7 +25,7 @@ pub fn failure_text(failure: &Failure) -> String {
 
 /// Why a run ended: its failure, or the evidence of its end.
 pub fn why(record: &RunRecord) -> String {
-    record.failure.as_ref().map_or_else(|| words::stop(&record.stop.detail), failure_text)
+    record.failure.as_ref().map_or_else(|| words::ended(record), failure_text)
 }
 
 /// How a run ended, in a word or two that fit a column; for a failed one, what kind of failure.

@@ -37,7 +37,7 @@ fn run(record: &RunRecord, pareto: Option<&str>) -> Value {
         "status": record.status,
         "stop": {
             "reason": record.stop.reason,
-            "detail": words::stop(&record.stop.detail),
+            "detail": words::ended(record),
             "evidence": record.stop.detail,
         },
         "wall_s": record.wall_s,

@@ -1,24 +1,27 @@
 //! What the tables say of rates that are far below what a usual step makes: they stand beside medians of the same steps.
 
+use super::words::step;
 use crate::event::{MetricRow, Note, RunRecord};
 use crate::units::significant;
 
-/// How many times slower than its median step a rate is.
-fn times(row: &MetricRow) -> Option<f64> {
-    let usual = row.notes.iter().find_map(|note| match note {
-        Note::FarFromMedian { usual } => Some(usual.0),
+/// How many times slower than its median step a rate is, and whether such a step is a request.
+fn times(row: &MetricRow) -> Option<(f64, bool)> {
+    let (usual, requests) = row.notes.iter().find_map(|note| match note {
+        Note::FarFromMedian { usual, requests } => Some((usual.0, *requests)),
         _ => None,
     })?;
-    Some(usual / row.estimate.filter(|rate| *rate > 0.0)?)
+    Some((usual / row.estimate.filter(|rate| *rate > 0.0)?, requests))
 }
 
-/// `serve.throughput in serve[1] of mlp-r2 is 58 times below the rate of its median step`, and why that may be.
+/// `serve.throughput in serve[1] of mlp-r2 is 58 times below the rate of its median request`, and why that may be.
 pub(super) fn uneven(records: &[RunRecord]) -> Option<String> {
     let rows =
         records.iter().flat_map(|record| record.metrics.iter().map(move |row| (record, row)));
     let found: Vec<_> = rows.filter_map(|(record, row)| Some((record, row, times(row)?))).collect();
-    let most = found.iter().rev().max_by(|(.., one), (.., other)| one.total_cmp(other))?;
-    let (record, row, times) = most;
+    let most =
+        found.iter().rev().max_by(|(.., (one, _)), (.., (other, _))| one.total_cmp(other))?;
+    let (record, row, (times, requests)) = most;
+    let step = step(*requests);
     let more = found.len() - 1;
     let more = match more {
         0 => String::new(),
@@ -26,8 +29,8 @@ pub(super) fn uneven(records: &[RunRecord]) -> Option<String> {
         more => format!(" ({more} more figures like it)"),
     };
     Some(format!(
-        "{} in {} of {} is {} times below the rate of its median step{more}: a throughput is a mean over all the time, of which \
-         slow steps took most; p50 is the usual step",
+        "{} in {} of {} is {} times below the rate of its median {step}{more}: a throughput is a mean over all the time, of which \
+         slow {step}s took most; p50 is the usual {step}",
         row.metric,
         row.phase,
         record.run,
@@ -48,17 +51,19 @@ mod tests {
             let rates = record.metrics.iter_mut().filter(|row| row.metric.ends_with(".throughput"));
             for (row, factor) in rates.zip(factors) {
                 let usual = Num(row.estimate.unwrap() * factor);
-                row.notes.push(Note::FarFromMedian { usual });
+                let requests = row.metric.starts_with("serve.");
+                row.notes.push(Note::FarFromMedian { usual, requests });
             }
             record
         };
         assert_eq!(uneven(&[completed()]), None);
         let one = uneven(&[completed(), far("a", &[58.3])]).unwrap();
         assert!(one.starts_with("serve.throughput in serve[1] of a is 58.3 times below"), "{one}");
+        assert!(one.contains("of its median request: a throughput"), "{one}");
         assert!(!one.contains("more figures like it"), "{one}");
         let two = uneven(&[far("a", &[2.5]), far("b", &[3.0, 58.0])]).unwrap();
         assert!(
-            two.contains(" of b is 58.0 times below the rate of its median step (2 more"),
+            two.contains(" of b is 58.0 times below the rate of its median request (2 more"),
             "{two}"
         );
     }

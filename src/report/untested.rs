@@ -2,25 +2,51 @@
 
 use super::headline::Place;
 use super::words;
-use crate::event::{Note, RunRecord};
+use crate::event::{Note, RunRecord, StopReason, ToTheEnd};
 use crate::metric::MetricId;
 use crate::units::Unit;
 
 /// Whether a run has no test accuracy because its training was left.
 pub(super) fn is_untested(record: &RunRecord) -> bool {
     let row = Place::Run.row(record, MetricId::TestAccuracy);
-    row.is_some_and(|row| row.notes.contains(&Note::HalfTrained))
+    row.is_some_and(|row| row.notes.iter().any(|note| matches!(note, Note::HalfTrained { .. })))
 }
 
-/// How to get the test accuracy that is missing, once for all runs.
-pub(super) fn untested(records: &[RunRecord]) -> Option<String> {
-    let count = records.iter().filter(|record| is_untested(record)).count();
-    let why = words::note(&Note::HalfTrained, Unit::Ratio);
-    let of = match records.len() {
-        1 => String::new(),
-        all => format!(" in {count} of {all} runs"),
+/// Why a run has no test accuracy that was to train and ended before.
+fn why(record: &RunRecord) -> Option<String> {
+    let row = Place::Run.row(record, MetricId::TestAccuracy)?;
+    let untrained = |note: &&Note| {
+        matches!(note, Note::HalfTrained { .. } | Note::NotTested { before_training: true })
     };
-    (count > 0).then(|| format!("no test accuracy{of}: {why}"))
+    let note = row.notes.iter().find(untrained)?;
+    Some(if record.stop.reason == StopReason::Infeasible {
+        let way = words::to_the_end(ToTheEnd::Whole);
+        format!("a broken limit ended it before the test data were read; {way}")
+    } else {
+        words::note(note, Unit::Ratio)
+    })
+}
+
+/// How to get the test accuracy that is missing, once for all runs with the same reason.
+pub(super) fn untested(records: &[RunRecord]) -> Option<String> {
+    records.iter().find(|record| is_untested(record))?;
+    let mut found: Vec<(String, usize)> = Vec::new();
+    for why in records.iter().filter_map(why) {
+        match found.iter_mut().find(|(said, _)| *said == why) {
+            Some((_, count)) => *count += 1,
+            None => found.push((why, 1)),
+        }
+    }
+    let (count, all) = (found.iter().map(|(_, count)| count).sum::<usize>(), records.len());
+    let of = if all == 1 { String::new() } else { format!(" in {count} of {all} runs") };
+    let says = match &found[..] {
+        [(why, _)] => why.clone(),
+        several => {
+            let each = several.iter().map(|(why, count)| format!("in {count} {why}"));
+            each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    Some(format!("no test accuracy{of}: {says}"))
 }
 
 #[cfg(test)]
@@ -34,8 +60,37 @@ mod tests {
         let mut record = known();
         let row = record.metrics.iter_mut().find(|row| row.metric == MetricId::TestAccuracy);
         let row = row.unwrap();
-        (row.estimate, row.samples, row.notes) = (None, 0, vec![Note::HalfTrained]);
+        let by = ToTheEnd::Asking;
+        (row.estimate, row.samples, row.notes) = (None, 0, vec![Note::HalfTrained { by }]);
         record
+    }
+
+    /// One that a broken limit ended, in its training or before.
+    fn infeasible(in_training: bool) -> RunRecord {
+        let mut record = left();
+        record.stop.reason = StopReason::Infeasible;
+        let row = record.metrics.iter_mut().find(|row| row.metric == MetricId::TestAccuracy);
+        row.unwrap().notes = vec![match in_training {
+            true => Note::HalfTrained { by: ToTheEnd::Whole },
+            false => Note::NotTested { before_training: true },
+        }];
+        record
+    }
+
+    #[test]
+    fn runs_that_a_broken_limit_ended_are_counted_and_no_wish_is_advised_for_them() {
+        let says = |records: &[RunRecord]| untested(records).unwrap_or_default();
+        let broken =
+            "a broken limit ended it before the test data were read; --full trains to the end";
+        let both = [infeasible(true), infeasible(false)];
+        assert_eq!(says(&both), format!("no test accuracy in 2 of 2 runs: {broken}"));
+        assert_eq!(says(&both[1..]), "", "nothing of it is in the table");
+        let three = [infeasible(false), infeasible(false), left(), completed()];
+        let said = says(&three);
+        let begins = format!(
+            "no test accuracy in 3 of 4 runs: in 2 {broken}; in 1 training was left before"
+        );
+        assert!(said.starts_with(&begins), "{said}");
     }
 
     #[test]

@@ -69,6 +69,46 @@ fn operations_cpu_time_and_price_follow_from_the_throughput() {
     assert!(low <= cost.estimate.unwrap() && cost.estimate.unwrap() <= high, "{cost:?}");
 }
 
+/// A stall of 40 ms after every hundred steps of 0.2 ms: the rate is far below that of the median step. What follows from it has
+/// notes in its own unit or none, and that one is said of the rate alone.
+#[test]
+fn what_follows_from_a_rate_takes_over_no_number_in_the_unit_of_the_rate() {
+    let price = Price { per_hour: 3600.0, currency: String::new() };
+    let sim = Sim {
+        phases: vec![(Phase::Load, 0.2), (Phase::Train, 6.0)],
+        step: |i, _, _| if i.is_multiple_of(100) { 40.0 } else { 0.2 },
+        ..Sim::default()
+    };
+    let context = RunContext { price: Some(price), ..context() };
+    let mut controller = Controller::new(policy(&["throughput"]), context);
+    feed(&mut controller, &[told(MetricId::ModelFlops, 1e6)]);
+    feed(&mut controller, &sim.messages());
+    let far = |id| {
+        let (_, notes) = figure(&controller, id);
+        notes.iter().any(|note| matches!(note, Note::FarFromMedian { .. }))
+    };
+    assert!(far(MetricId::TrainThroughput));
+    assert!(!far(MetricId::CostPerMillionSamples) && !far(MetricId::TrainFlopsPerSecond));
+}
+
+#[test]
+fn a_quiet_rate_beside_a_disturbed_one_follows_with_it() {
+    let (share, mostly, decides) = (Num(0.1), false, false);
+    let note = |rate| Note::Disturbed { share, without: Some(Num(rate)), mostly, decides };
+    assert_eq!(note(50.0).of_what_follows(|rate| 100.0 / rate), Some(note(2.0)));
+    let alone = Note::Disturbed { share, without: None, mostly, decides };
+    assert_eq!(alone.clone().of_what_follows(|rate| 1.0 / rate), Some(alone));
+}
+
+#[test]
+fn a_run_costs_until_its_process_has_ended() {
+    let price = Price { per_hour: 3.6, currency: "EUR".to_owned() };
+    let mut controller = trained(&[], Some(price));
+    controller.on_exit(11_500 * MS);
+    let cost = figure(&controller, MetricId::CostRun).0.unwrap();
+    assert!((cost - 0.0115).abs() < 1e-12, "{cost}");
+}
+
 #[test]
 fn waiting_for_data_is_a_share_of_the_steps_that_say_it() {
     let steps = |fetch_ns: &[u64], place: u64| {

@@ -390,7 +390,7 @@ fn a_rate_far_below_that_of_its_median_step_says_so() {
         let rows = controller.rows(None);
         let row = rows.iter().find(|row| row.metric == "train.throughput").unwrap();
         let told = row.notes.iter().find_map(|note| match note {
-            Note::FarFromMedian { usual } => Some(usual.0),
+            Note::FarFromMedian { usual, requests: false } => Some(usual.0),
             _ => None,
         });
         let near = |(found, wanted): (f64, f64)| (found / wanted - 1.0).abs() < 0.02;

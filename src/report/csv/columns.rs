@@ -54,7 +54,7 @@ const EXTENT: &[Said] = &[
 
 /// Why it ended so: long texts stand last.
 const REASONS: &[Said] = &[
-    ("stop_detail", |r| one_line(&words::stop(&r.stop.detail))),
+    ("stop_detail", |r| one_line(&words::ended(r))),
     ("failure", |r| r.failure.as_ref().map(failure_text).unwrap_or_default()),
     ("verdict_reason", |r| one_line(&words::verdict(r))),
 ];

@@ -52,7 +52,7 @@ pub(super) fn table(
     columns.extend(tested.map(|column| Column { head: "test accuracy".to_owned(), ..column }));
     columns.extend(figures(records, &aims(front)));
     columns.push(Column::words("stop", records, |record| Cell {
-        title: words::stop(&record.stop.detail),
+        title: words::ended(record),
         ..word(record).into()
     }));
     columns.extend(epochs(records).into_iter().chain([time(records)]));

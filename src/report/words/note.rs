@@ -4,7 +4,7 @@ use super::figure::figure;
 use super::lack::{device, energy, missed, projection};
 use super::precision::precision;
 use super::{count, list};
-use crate::event::{LeftOut, MetricRow, Note, PeakGrowth, RunRecord, Why};
+use crate::event::{LeftOut, MetricRow, Note, PeakGrowth, RunRecord, ToTheEnd, Why};
 use crate::units::{
     Unit, bytes, bytes_up, change, percent, rate, rough_percent, seconds, significant,
 };
@@ -50,7 +50,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
             "how many epochs there are to be, or how many samples each has, is not known (a worker may say `epoch_samples`)".into()
         }
         Note::EndedUnseen => {
-            "it ended before its memory could be read, and had no more than perftune itself".into()
+            "it ended before its memory could be read, and had hardly more than what it was started from".into()
         }
         Note::NoPhase => "the run ended before this phase".into(),
         Note::NoStepsReported => "the command reported no steps".into(),
@@ -87,8 +87,8 @@ pub fn note(note: &Note, unit: Unit) -> String {
             "ended before training: the test data were not read".into()
         }
         Note::NotTested { before_training: false } => "the test data were not read".into(),
-        Note::HalfTrained => {
-            "training was left before its end, so the test data were not read; --full, a limit or an objective on test_accuracy, or more time trains to the end".into()
+        Note::HalfTrained { by } => {
+            format!("training was left before its end, so the test data were not read; {}", to_the_end(*by))
         }
         Note::OutOfReach => {
             "training was left since it could not reach what decides, so the test data were not read; [search] prune = false trains to the end".into()
@@ -249,10 +249,10 @@ pub fn note(note: &Note, unit: Unit) -> String {
             "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
             percent(share.0)
         ),
-        Note::FarFromMedian { usual } => format!(
-            "a mean over all the time, most of which slow steps took: the median step makes {}",
-            unit.show(usual.0)
-        ),
+        Note::FarFromMedian { usual, requests } => {
+            let (step, usual) = (step(*requests), unit.show(usual.0));
+            format!("a mean over all the time, most of which slow {step}s took: the median {step} makes {usual}")
+        }
         Note::Disturbed { share, without, mostly, decides } => {
             let share = rough_percent(share.0);
             let without = without.map(|without| unit.show(without.0));
@@ -269,6 +269,22 @@ pub fn note(note: &Note, unit: Unit) -> String {
         }
         Note::Open { why: open } => why(open),
     }
+}
+
+/// What trains a model to its end.
+pub fn to_the_end(by: ToTheEnd) -> &'static str {
+    match by {
+        ToTheEnd::Asking => {
+            "--full, a limit or an objective on test_accuracy, or more time trains to the end"
+        }
+        ToTheEnd::Time => "--full or more time trains to the end",
+        ToTheEnd::Whole => "--full trains to the end",
+    }
+}
+
+/// What a phase of serving calls its steps.
+pub fn step(requests: bool) -> &'static str {
+    if requests { "request" } else { "step" }
 }
 
 /// Why a metric is not known, for notes and evidence.

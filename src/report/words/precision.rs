@@ -1,13 +1,30 @@
 //! How well a figure is known that is not known as asked.
 
 use crate::event::{Note, Num};
-use crate::units::{elapsed, percent, rough_elapsed};
+use crate::units::{elapsed, percent, rough_elapsed, rough_percent};
+
+/// Half of an interval, as a share, from which on nothing is known of a figure but its order of magnitude, if that.
+const BOUNDLESS: f64 = 10.0;
+
+/// An estimate from a few seconds of noise says nothing of times beyond this, in seconds.
+const FORESEEN_S: f64 = 100.0 * 3600.0;
+
+/// `±12.3%`, and of an interval that says nothing of its figure no more than that.
+pub(super) fn half_width(share: f64) -> String {
+    match share {
+        BOUNDLESS.. => format!("±{} or more", rough_percent(BOUNDLESS)),
+        _ => format!("±{}", percent(share)),
+    }
+}
 
 /// Behind `reached`: how narrow the interval was, how narrow it was to be, and how long that takes: an estimate from a few
 /// seconds of noise.
 pub(super) fn reached(half: Num, asked: Num, takes_s: Num) -> String {
-    let takes = format!("would take an estimated {} in all", rough_elapsed(takes_s.0));
-    let [shown, wanted] = [half, asked].map(|half| format!("±{}", percent(half.0)));
+    let takes = match takes_s.0 {
+        FORESEEN_S.. => format!("would take more than {} in all", rough_elapsed(FORESEEN_S)),
+        takes_s => format!("would take an estimated {} in all", rough_elapsed(takes_s)),
+    };
+    let [shown, wanted] = [half, asked].map(|half| half_width(half.0));
     if half.0 <= asked.0 {
         // The width is not what was missing.
         let hidden = format!("noise could hide a drift of the {wanted} asked");
@@ -24,11 +41,8 @@ pub(super) fn precision(note: &Note) -> String {
             format!("unstable: within ±{}, and not settled", percent(reached.0))
         }
         Note::Unstable { reached: Some(reached), asked } => {
-            format!(
-                "unstable: reached ±{} at the end, asked ±{}",
-                percent(reached.0),
-                percent(asked.0)
-            )
+            let [reached, asked] = [reached, asked].map(|half| half_width(half.0));
+            format!("unstable: reached {reached} at the end, asked {asked}")
         }
         Note::Unstable { reached: None, asked } => {
             format!("unstable: not known within ±{}", percent(asked.0))
@@ -37,10 +51,10 @@ pub(super) fn precision(note: &Note) -> String {
             format!("noise-limited: reached {}", reached(*half, *asked, *takes_s))
         }
         Note::Whole { regime, seen_s, whole, of_s } => format!(
-            "±{} for the {} seen, ±{} for {} in all",
-            percent(regime.0),
+            "{} for the {} seen, {} for {} in all",
+            half_width(regime.0),
             elapsed(seen_s.0),
-            percent(whole.0),
+            half_width(whole.0),
             elapsed(of_s.0)
         ),
         Note::PastHorizon { seen_s, of_s } => format!(
@@ -51,11 +65,10 @@ pub(super) fn precision(note: &Note) -> String {
         Note::Moved { recent: true, .. } => {
             "was known, then moved: its last record is recent".to_owned()
         }
-        Note::Moved { reached: Some(reached), asked, .. } => format!(
-            "was known, then moved: reached ±{}, asked ±{}",
-            percent(reached.0),
-            percent(asked.0)
-        ),
+        Note::Moved { reached: Some(reached), asked, .. } => {
+            let [reached, asked] = [reached, asked].map(|half| half_width(half.0));
+            format!("was known, then moved: reached {reached}, asked {asked}")
+        }
         Note::Moved { .. } => "was known, then moved".to_owned(),
         _ => String::new(),
     }

@@ -2,7 +2,7 @@
 
 use super::finding::{age, finding, remedy, shortage};
 use super::note::{note, why};
-use super::precision::reached;
+use super::precision::{half_width, reached};
 use crate::event::{
     Asked, BarOf, Divergence, Feasibility, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow,
     OpenStage, Reach, RuleSaid, RunRecord, Spared, StageEnd, StageLeft, StopDetail, StopRecord,
@@ -29,6 +29,34 @@ pub fn remedies<'a>(records: impl IntoIterator<Item = &'a RunRecord>) -> Vec<&'s
     let verdicts = records.into_iter().filter_map(|record| record.verdict.as_ref());
     let open = verdicts.filter(|verdict| verdict.verdict == Feasibility::Undecided);
     distinct(open.flat_map(|verdict| &verdict.findings).filter_map(remedy))
+}
+
+/// Why a run ended, as it was decided, and how many figures have lost by its end what made them known then.
+pub fn ended(record: &RunRecord) -> String {
+    let said = stop(&record.stop.detail);
+    match record.metrics.iter().filter(|row| row.lost_its_precision()).count() {
+        _ if !speaks_of_known(&record.stop.detail) => said,
+        0 => said,
+        1 => said + "; 1 that was known then is not at the end (metrics.csv)",
+        lost => format!("{said}; {lost} that were known then are not at the end (metrics.csv)"),
+    }
+}
+
+/// Whether an end says of figures that they are known or not.
+fn speaks_of_known(detail: &StopDetail) -> bool {
+    match detail {
+        StopDetail::Known { .. }
+        | StopDetail::KnownBefore { .. }
+        | StopDetail::NoiseLimited(_)
+        | StopDetail::Unstable(_)
+        | StopDetail::Served { .. }
+        | StopDetail::ServedOpen { .. }
+        | StopDetail::Trained { .. }
+        | StopDetail::Epochs { .. }
+        | StopDetail::Command { .. } => true,
+        StopDetail::Target { rest, .. } => speaks_of_known(rest),
+        _ => false,
+    }
 }
 
 /// The evidence of an end.
@@ -245,10 +273,10 @@ fn figure(OpenFigure { metric, how }: &OpenFigure) -> String {
         OpenHow::Reached { half_width: None, why: open }
         | OpenHow::Reached { why: open @ Why::TooFew, .. } => format!("{metric}: {}", why(open)),
         OpenHow::Reached { half_width: Some(half), why: Why::Wide } => {
-            format!("{metric} reached ±{}", percent(half.0))
+            format!("{metric} reached {}", half_width(half.0))
         }
         OpenHow::Reached { half_width: Some(half), why: open } => {
-            format!("{metric} reached ±{} ({})", percent(half.0), why(open))
+            format!("{metric} reached {} ({})", half_width(half.0), why(open))
         }
         OpenHow::NoiseLimited { half_width, asked, takes_s } => {
             format!("{metric} reached {}", reached(*half_width, *asked, *takes_s))

@@ -3,7 +3,7 @@
 use super::check;
 use crate::event::{
     DeviceLack, EnergyLack, FigureLack, GapKind, LeftOut, Note, Num, Outlet, PeakGrowth, Reason,
-    Why,
+    ToTheEnd, Why,
 };
 use crate::report::words;
 use crate::units::Unit;
@@ -27,7 +27,7 @@ fn why_there_is_no_figure() {
         ),
         (
             Note::EndedUnseen,
-            "it ended before its memory could be read, and had no more than perftune itself",
+            "it ended before its memory could be read, and had hardly more than what it was started from",
         ),
         (Note::LastSeen { at_s: Num(0.5), of_s: Num(2.0) }, "last read 500 ms into 2.00 s"),
         (Note::NoPhase, "the run ended before this phase"),
@@ -74,8 +74,16 @@ fn why_there_is_no_figure() {
             "ended before training: the test data were not read",
         ),
         (
-            Note::HalfTrained,
+            Note::HalfTrained { by: ToTheEnd::Asking },
             "training was left before its end, so the test data were not read; --full, a limit or an objective on test_accuracy, or more time trains to the end",
+        ),
+        (
+            Note::HalfTrained { by: ToTheEnd::Time },
+            "training was left before its end, so the test data were not read; --full or more time trains to the end",
+        ),
+        (
+            Note::HalfTrained { by: ToTheEnd::Whole },
+            "training was left before its end, so the test data were not read; --full trains to the end",
         ),
         (
             Note::OutOfReach,
@@ -354,12 +362,24 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         ),
         (Note::Unstable { reached: None, asked: Num(0.05) }, "unstable: not known within ±5%"),
         (
-            Note::FarFromMedian { usual: Num(43_500.0) },
+            Note::FarFromMedian { usual: Num(43_500.0), requests: false },
             "a mean over all the time, most of which slow steps took: the median step makes 43.5 k/s",
+        ),
+        (
+            Note::FarFromMedian { usual: Num(43_500.0), requests: true },
+            "a mean over all the time, most of which slow requests took: the median request makes 43.5 k/s",
         ),
         (
             Note::NoiseLimited { reached: share, asked: Num(0.05), takes_s: Num(93.0) },
             "noise-limited: reached ±12.3% (the ±5% asked would take an estimated 90 s in all)",
+        ),
+        (
+            Note::NoiseLimited { reached: Num(15198.79), asked: Num(0.1), takes_s: Num(5.8e10) },
+            "noise-limited: reached ±1000% or more (the ±10% asked would take more than 100 h in all)",
+        ),
+        (
+            Note::Unstable { reached: Some(Num(12.0)), asked: Num(0.05) },
+            "unstable: reached ±1000% or more at the end, asked ±5%",
         ),
         (
             Note::Whole { regime: Num(0.031), seen_s: Num(50.0), whole: share, of_s: Num(3600.0) },

@@ -7,7 +7,7 @@ use crate::event::{
     StageEnd, StageLeft, StopDetail, StopReason, StopRecord, Why,
 };
 use crate::metric::MetricId;
-use crate::report::words::{asked, left, rule, stop};
+use crate::report::words::{asked, ended, left, rule, stop};
 
 fn opened(how: OpenHow) -> OpenStage {
     let figures = vec![OpenFigure { metric: "cpu.utilisation".into(), how }];
@@ -332,4 +332,30 @@ fn what_a_rule_says_of_a_series() {
     ] {
         assert_eq!(rule(&said), says);
     }
+}
+
+#[test]
+fn what_was_known_at_the_decision_and_is_not_at_the_end_is_counted_beside_it() {
+    use crate::event::Note;
+    use crate::report::fixtures::{completed, known};
+    let moved = || Note::Moved { reached: None, asked: Num(0.05), recent: false };
+    let decided =
+        || Note::Disturbed { share: Num(0.9), without: None, mostly: true, decides: true };
+    let mut record = known();
+    record.stop.detail = StopDetail::Known { count: 7, stages: 2, grounds: grounds() };
+    let says = stop(&record.stop.detail);
+    assert_eq!(ended(&record), says);
+    let mut rows = record.metrics.iter_mut().filter(|row| row.known.is_some());
+    let lost: Vec<_> = [moved(), decided()].into_iter().zip(&mut rows).collect();
+    for (note, row) in lost {
+        (row.known, row.notes) = (Some(false), vec![note]);
+    }
+    let more = "; 2 that were known then are not at the end (metrics.csv)";
+    assert_eq!(ended(&record), says.clone() + more);
+    // Nothing was waited for, or the end is not one of figures.
+    for row in &mut record.metrics {
+        row.known = None;
+    }
+    assert_eq!(ended(&record), says);
+    assert_eq!(ended(&completed()), stop(&completed().stop.detail));
 }
