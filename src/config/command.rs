@@ -35,8 +35,17 @@ const LONGEST_NAME: usize = 100;
 const MOST_RUNS: u64 = 100_000;
 
 /// Tables of a grid that `--set` may change for a command; the others it has no use for, or its own flags say.
-const SET: [&str; 8] =
-    ["constraints", "energy", "limits", "metrics", "objectives", "sampler", "stop", "train"];
+const SET: [&str; 9] = [
+    "constraints",
+    "cost",
+    "energy",
+    "limits",
+    "metrics",
+    "objectives",
+    "sampler",
+    "stop",
+    "train",
+];
 
 /// Commands and what the command line says about them.
 pub struct CommandRequest<'a> {

@@ -8,7 +8,7 @@ use super::front::{FrontReport, Mark, Marks};
 use super::layout::{Caveat, Cell, Column, counted, fitting, render, some_of, wrap};
 use super::settings::{identity, machine, settings};
 use super::summary::{SummaryRow, cells_of};
-use super::table::{self, Headline, headlines, legend};
+use super::table::{self, Headline, headlines, is_lower_end, legend};
 use super::{distinct, ending, interval};
 use crate::event::{Feasibility, RunRecord};
 use crate::metric::{MetricDef, MetricId};
@@ -172,13 +172,14 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
     };
     match half.filter(|half| half.is_finite()) {
         Some(half) => {
-            let lower = row.known == Some(false) && headline.metric.is_peak();
-            let sign = if lower { "~" } else { "" };
-            Cell {
-                text: format!("{sign}{shown} ±{}", whole_percent(half)),
-                caveat: lower.then_some(Caveat::Open),
-                ..of_page
-            }
+            let open = row.known == Some(false) && headline.metric.is_peak();
+            let rows = cell.runs.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
+            let caveat = match open {
+                true => Some(Caveat::Open),
+                false => rows.into_iter().any(is_lower_end).then_some(Caveat::Unasked),
+            };
+            let sign = if caveat.is_some() { "~" } else { "" };
+            Cell { text: format!("{sign}{shown} ±{}", whole_percent(half)), caveat, ..of_page }
         }
         None if row.known.map_or(headline.metric.has_interval(), |known| !known) => {
             let warns = if row.known.is_some() { Caveat::Open } else { Caveat::Unasked };
@@ -358,6 +359,22 @@ mod tests {
         }
         let table = summary(&records, &rows, &Closing::default(), 200);
         assert!(table.contains("3 cells: 1 known, 1 peak open, 1 killed"), "{table}");
+    }
+
+    #[test]
+    fn a_peak_of_which_a_run_may_have_missed_the_most_is_marked_though_nothing_was_asked() {
+        use crate::event::{Note, Num};
+        let (mut records, mut rows) = grid();
+        for row in &mut rows {
+            row.known = None;
+        }
+        let marked =
+            |records: &[RunRecord]| summary(records, &rows, &Closing::default(), 200).contains('~');
+        assert!(!marked(&records));
+        let of_peak = |row: &&mut MetricRow| row.metric == MetricId::MemoryPeak;
+        let row = records[1].metrics.iter_mut().find(of_peak).unwrap();
+        row.notes.push(Note::AtLeast { bytes: Num(1e9) });
+        assert!(marked(&records));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::interference::interference;
 use super::layout::{Caveat, Column, counted, render, wrap};
 use super::summary::SummaryRow;
 use super::uneven::uneven;
+use super::unread::unread;
 use super::{distinct, interval, words};
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{MetricRow, Note, RunRecord, RunStatus, StopReason};
@@ -52,7 +53,7 @@ pub fn summary(
     for line in rounds.chain(more) {
         out += &wrap(&line, width, "  ");
     }
-    for line in missing(records, all) {
+    for line in unread(records).into_iter().chain(missing(records, all)) {
         out += &wrap(&line, width, "  ");
     }
     out + &wrap(&format!("all figures in {folder}"), width, "")
@@ -81,7 +82,7 @@ fn head(record: &RunRecord) -> String {
     match record.status {
         RunStatus::Failed => {
             let why = record.failure.as_ref().map(|failure| failure.message.clone());
-            let why = why.unwrap_or_else(|| words::stop(&record.stop.detail));
+            let why = why.unwrap_or_else(|| words::ended(record));
             format!("{name}: failed after {after}: {}", super::one_line(&why))
         }
         RunStatus::Completed => format!("{name}: completed after {after}{exit}"),
@@ -91,7 +92,7 @@ fn head(record: &RunRecord) -> String {
                 StopReason::Budget => "out of time".to_owned(),
                 reason => reason.to_string(),
             };
-            let detail = super::one_line(&words::stop(&record.stop.detail));
+            let detail = super::one_line(&words::ended(record));
             format!("{name}: ended after {after} as {how}: {detail}{exit}")
         }
     }

@@ -12,6 +12,7 @@ use super::ReportError;
 use super::headline::Place;
 use super::json::write_pretty;
 use super::summary::cells_of;
+use super::table::is_lower_end;
 use crate::event::record::EXIT_CODE;
 use crate::event::{CommandSpec, RunRecord, RunStatus};
 use crate::metric::MetricId;
@@ -66,7 +67,9 @@ fn benchmark(first: &RunRecord, of_cell: &[&RunRecord]) -> Option<Benchmark> {
     let sample = Sample::new(&times).ok();
     let quantile = |level| sample.map_or(one, |sample| sample.quantile(level));
     let peak = |run: &&RunRecord| {
-        let bytes = Place::Run.estimate(run, MetricId::MemoryPeak)?;
+        // A format without marks has no place for a lower end.
+        let row = Place::Run.row(run, MetricId::MemoryPeak).filter(|row| !is_lower_end(row))?;
+        let bytes = row.estimate?;
         format!("{bytes:.0}").parse().ok()
     };
     let code = |run: &&RunRecord| run.facts.get(EXIT_CODE)?.parse().ok();

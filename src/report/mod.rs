@@ -45,6 +45,7 @@ mod lanes;
 mod settings;
 mod spared;
 mod uneven;
+mod unread;
 mod untested;
 
 #[cfg(test)]

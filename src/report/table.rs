@@ -14,9 +14,10 @@ use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
 use super::settings::{identity, lane, machine, settings};
 use super::spared::spared;
 use super::uneven::uneven;
+use super::unread::unread;
 use super::untested::{is_untested, untested};
 use super::{distinct, fastest, interval, number, words};
-use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
+use crate::event::{Feasibility, MetricRow, Note, RunRecord, RunStatus};
 use crate::metric::{Heading, MetricDef, MetricId, all};
 use crate::units::{Scale, Unit};
 
@@ -66,6 +67,7 @@ pub(super) fn under(
         out.push_str(&found.text(closing.front, records, width));
     }
     out.extend(closing.machines.iter().map(|said| wrap(said, width, "  ")));
+    out.extend(unread(records).iter().map(|said| wrap(said, width, "  ")));
     let busy = [lanes(records), interference(records), spinning(records)];
     let rest = [untested(records), spared(records), uneven(records)].into_iter().chain(busy);
     let rest = rest.chain([Some(counts.to_owned() + &closing_line(records, closing))]);
@@ -90,11 +92,22 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
     columns
 }
 
+/// What `~` means where some figures were asked for and others were not.
+const NOT_KNOWN: &str =
+    "~ not known as precisely as asked, or to within 5% where nothing was asked";
+
 /// What the signs in these columns mean, if there are any.
 pub(super) fn legend(columns: &[Column]) -> Option<String> {
     let cells = columns.iter().flat_map(|column| &column.cells);
     let found: BTreeSet<_> = cells.filter_map(|cell| cell.caveat).collect();
-    let said: Vec<_> = found.into_iter().map(Caveat::meaning).collect();
+    let both = [Caveat::Open, Caveat::Unasked];
+    let said: Vec<_> = if both.iter().all(|caveat| found.contains(caveat)) {
+        // The one sign has one meaning.
+        let rest = found.into_iter().filter(|caveat| !both.contains(caveat));
+        std::iter::once(NOT_KNOWN).chain(rest.map(Caveat::meaning)).collect()
+    } else {
+        found.into_iter().map(Caveat::meaning).collect()
+    };
     (!said.is_empty()).then(|| said.join("; "))
 }
 
@@ -253,8 +266,13 @@ fn is_open(row: &MetricRow) -> bool {
     };
     match row.known {
         Some(known) => !known,
-        None => bounded && wide(),
+        None => is_lower_end(row) || bounded && wide(),
     }
+}
+
+/// Whether a process may have had more before it ended unseen.
+pub(super) fn is_lower_end(row: &MetricRow) -> bool {
+    row.notes.iter().any(|note| matches!(note, Note::AtLeast { .. }))
 }
 
 /// Test accuracy to three digits; in parentheses where training was stopped early. None where no run has it or could have had it.
@@ -428,6 +446,21 @@ mod tests {
             let sign = if known.is_some() { Caveat::Open } else { Caveat::Unasked };
             assert_eq!(found, says.then_some(sign), "{metric} {ends:?} {known:?}");
         }
+        let mut lower = row("memory.peak", [None; 2], None);
+        lower.notes = vec![Note::AtLeast { bytes: Num(200.0) }];
+        assert_eq!(caveat(&lower), Some(Caveat::Unasked));
+    }
+
+    #[test]
+    fn one_sign_has_one_meaning() {
+        let column = |caveats: &[Caveat]| {
+            let cell = |caveat: &Caveat| Cell { caveat: Some(*caveat), ..Cell::default() };
+            Column::figures("x", caveats, cell)
+        };
+        let says = |caveats: &[Caveat]| legend(&[column(caveats)]).unwrap();
+        assert_eq!(says(&[Caveat::Open]), Caveat::Open.meaning());
+        let both = says(&[Caveat::Missing, Caveat::Unasked, Caveat::Open]);
+        assert_eq!(both, format!("{NOT_KNOWN}; {}", Caveat::Missing.meaning()));
     }
 
     #[test]
