@@ -57,8 +57,8 @@ pub fn line(from: Option<&csv::Position>, after: &csv::Position, row: &[u8]) -> 
     if after.line() <= from + 1 {
         return from;
     }
-    let within = row.iter().filter(|byte| **byte == b'\n').count() as u64;
-    from.max(after.line().saturating_sub(1 + within))
+    let within = row.iter().filter(|byte| **byte == b'\n');
+    from.max(after.line().saturating_sub(1 + within.count() as u64))
 }
 
 /// The longest row, in bytes.
