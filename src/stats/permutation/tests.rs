@@ -347,6 +347,42 @@ fn the_family_wise_error_is_what_it_says() {
     }
 }
 
+/// Blocks with a few spikes: the mean is rejected by p, and the smaller effect less as many standard errors lies below 0.
+#[test]
+fn no_interval_holds_what_its_p_value_excludes() {
+    let mut noise = Noise::new(11);
+    let mut contradicted = 0;
+    for _ in 0..400 {
+        let spiked = |noise: &mut Noise| {
+            let spike = if noise.uniform() < 0.2 { 0.6 } else { 0.0 };
+            0.12 + spike + 0.12 * noise.normal()
+        };
+        let tests: Vec<PairedTest> = (0..3)
+            .map(|kind| {
+                let values: Vec<f64> = (0..10).map(|_| spiked(&mut noise)).collect();
+                paired(kind, &values)
+            })
+            .collect();
+        let found = paired_family(&tests, &ASK);
+        let turned: Vec<PairedTest> = tests
+            .iter()
+            .map(|test| {
+                let less = test.differences.iter().map(|value| value.map(|value| -value));
+                PairedTest { differences: less.collect(), ..test.clone() }
+            })
+            .collect();
+        let mirror = outcomes(&paired_family(&turned, &ASK));
+        for (test, mirror) in outcomes(&found).into_iter().zip(mirror) {
+            let alone = test.effect.min(test.mean) - found.critical_up * test.se;
+            contradicted += u32::from(test.p_up <= ASK.alpha && alone < 0.0);
+            assert!(test.p_up > ASK.alpha || test.low >= 0.0, "{test:?}");
+            assert!(test.low <= test.effect && test.effect <= test.high, "{test:?}");
+            assert!(near(test.low, -mirror.high) && near(test.high, -mirror.low), "{test:?}");
+        }
+    }
+    assert!(contradicted > 5, "the case is not there: {contradicted}");
+}
+
 fn near(a: f64, b: f64) -> bool {
     a.total_cmp(&b).is_eq() || (a - b).abs() <= 1e-6 * (1.0 + a.abs())
 }
