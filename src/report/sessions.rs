@@ -85,10 +85,15 @@ impl AddedSession {
             self.path.display()
         );
         if let Some(Outlying { others, figures, left_out }) = &self.outlying {
-            let checks = if *left_out { ", checks leave it out" } else { "" };
+            let checks = if *left_out {
+                "checks leave it out"
+            } else {
+                "checks take it all the same, since others are left out already and the machine may have changed"
+            };
             let _ = writeln!(
                 text,
-                "its figures lie outside of those of the {others} others: {figures}; it stays on record{checks}, and `promote` refuses it"
+                "its figures lie outside of those of the {others} others: {figures}; it stays on record, {checks}, and `promote` \
+                 refuses it, unless sessions that are added later show it to be like them"
             );
         }
         text
@@ -174,6 +179,8 @@ pub struct KeptSession {
     pub rolling: bool,
     /// Whether it is part of the pinned epoch.
     pub pinned: bool,
+    /// In which figures it lies outside of the sessions that checks compare with.
+    pub outlying: Option<String>,
     /// Each time that it was.
     pub promoted: Vec<Promoted>,
 }
@@ -253,6 +260,7 @@ fn columns(sessions: &[KeptSession]) -> Vec<Column> {
         (true, true) => "both",
         (true, false) => "rolling",
         (false, true) => "pinned",
+        (false, false) if session.outlying.is_some() => "left out",
         (false, false) => "-",
     };
     let promoted = |promoted: &Promoted| {

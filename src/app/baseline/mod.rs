@@ -47,11 +47,9 @@ pub fn add(store: &Path, dir: &Path, commit: Option<&str>) -> Result<AddedSessio
     let after = baseline::read(store)?;
     let shelf = after.iter().find(|shelf| shelf.key == session.fingerprint.key());
     let (usable, left_out) = shelf.map(outlier::usable).unwrap_or_default();
-    let others: Vec<&StoredSession> =
-        usable.iter().copied().filter(|one| one.session != session.session).collect();
-    let others = outlier::last(&others);
-    let outlying = outlier::outlying(&session, others).map(|figures| Outlying {
-        others: others.len(),
+    let standing = outlier::standing(&session, &usable);
+    let outlying = standing.outlying.map(|figures| Outlying {
+        others: standing.others,
         figures,
         left_out: left_out.iter().any(|one| one.session == session.session),
     });
@@ -116,22 +114,19 @@ pub fn promote(
     let (shelf, at) = find(&shelves, named)?;
     let session = &shelf.sessions[at];
     let (usable, _) = outlier::usable(shelf);
-    let others: Vec<&StoredSession> =
-        usable.iter().copied().filter(|other| other.session != session.session).collect();
-    let others = outlier::last(&others);
-    let outlying = outlier::outlying(session, others);
-    if let Some(found) = outlying.as_ref().filter(|_| !force) {
+    let standing = outlier::standing(session, &usable);
+    let judged = standing.is_judged();
+    if let Some(found) = standing.outlying.as_ref().filter(|_| !force) {
         return Err(Fault::new(format!(
             "the figures of {} lie outside of those of the {} others: {found}",
-            session.session,
-            others.len()
+            session.session, standing.others
         ))
         .hint("promote another session, or this one all the same with --force-outlier; it stays on record either way"));
     }
     let before = &shelf.sessions[..=at];
     let mut epoch: Vec<&StoredSession> = usable;
     epoch.retain(|one| before.contains(one) && one.session != session.session);
-    if outlying.is_some() {
+    if standing.outlying.is_some() {
         // What was normal before it is not what it stands for.
         epoch.clear();
     }
@@ -143,14 +138,14 @@ pub fn promote(
         promoted: jiff::Timestamp::now().to_string(),
         reason: reason.to_owned(),
         sessions: epoch.iter().map(|session| session.session.clone()).collect(),
-        outlying,
+        outlying: standing.outlying,
     };
     let path = baseline::promote(store, &shelf.key, &promotion)?;
     Ok(PromotedSession {
         session: session.session.clone(),
         epoch: epoch.len(),
         evidence: evidence(epoch),
-        judged: others.len() > 1,
+        judged,
         path,
     })
 }
@@ -167,24 +162,25 @@ pub fn list(store: &Path) -> Result<SessionList, Fault> {
 }
 
 fn machine(shelf: &MachineBaseline) -> SessionsOfMachine {
-    let (rolling, _) = outlier::usable(shelf);
-    let rolling = outlier::last(&rolling);
+    let (usable, _) = outlier::usable(shelf);
+    let rolling = outlier::last(&usable);
     let fingerprint = rolling.first().map(|session| session.fingerprint.clone());
     SessionsOfMachine {
         key: shelf.key.clone(),
         fingerprint: fingerprint.unwrap_or_default(),
         enough: evidence(rolling) == Evidence::Enough,
         days: span(rolling).as_secs_f64() / 86_400.0,
-        sessions: shelf.sessions.iter().map(|session| kept(shelf, rolling, session)).collect(),
+        sessions: shelf.sessions.iter().map(|session| kept(shelf, &usable, session)).collect(),
     }
 }
 
 fn kept(
     shelf: &MachineBaseline,
-    rolling: &[&StoredSession],
+    usable: &[&StoredSession],
     session: &StoredSession,
 ) -> KeptSession {
     let name = &session.session;
+    let rolling = outlier::last(usable);
     let promoted = shelf.promotions.iter().filter(|promotion| promotion.session == *name);
     let promoted = promoted.map(|promotion| Promoted {
         at: promotion.promoted.clone(),
@@ -201,6 +197,7 @@ fn kept(
         runs: session.runs.len(),
         rolling: rolling.iter().any(|other| other.session == *name),
         pinned: shelf.pinned().is_some_and(|promotion| promotion.sessions.contains(name)),
+        outlying: outlier::standing(session, usable).outlying,
         promoted: promoted.collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a session is like the others of its machine: each of its figures against theirs, with itself left out.
 //!
 //! What becomes of one that is not is decided by those who ask. Invariant: a session is never among those that it is
-//! judged by, and too few others judge nothing.
+//! judged by, too few others judge nothing, and whoever asks of a store is told the same.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,34 @@ const SHOWN: usize = 3;
 /// A figure by cell, phase and metric.
 type Key<'a> = (&'a str, &'a str, &'a str);
 
+/// How a session stands among those that are compared with.
+pub(super) struct Standing {
+    /// How many others it was judged by.
+    pub(super) others: usize,
+    /// In which figures it lies outside of them.
+    pub(super) outlying: Option<String>,
+}
+
+impl Standing {
+    /// Whether the others were enough to tell.
+    pub(super) const fn is_judged(&self) -> bool {
+        self.others + 1 >= FEWEST
+    }
+}
+
+/// How a session stands among the `usable` ones: it is judged by the last [`WINDOW`] of them, itself left out.
+pub(super) fn standing(session: &StoredSession, usable: &[&StoredSession]) -> Standing {
+    let others = last(usable).iter().copied().filter(|other| other.session != session.session);
+    let others: Vec<&StoredSession> = others.collect();
+    Standing { others: others.len(), outlying: outlying(session, &others) }
+}
+
 /// In which figures a session lies outside of the others, worst first: beyond the prediction interval of the others (at
 /// the family-wise level of the default gate), and by at least its floor. `None`: in none, or there are too few others.
-pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Option<String> {
+fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Option<String> {
+    if others.len() + 1 < FEWEST {
+        return None;
+    }
     let policy = GatePolicy::default();
     let theirs: Vec<_> = others.iter().map(|other| means(other)).collect();
     let own = means(session);
@@ -84,14 +109,7 @@ pub(in crate::app) fn usable(
 fn odd_one(sessions: &[&StoredSession]) -> Option<usize> {
     let first = sessions.len().saturating_sub(WINDOW);
     let window = &sessions[first..];
-    if window.len() < FEWEST {
-        return None;
-    }
-    let odd = |at: &usize| {
-        let mut others = window.to_vec();
-        let session = others.remove(*at);
-        outlying(session, &others).is_some()
-    };
+    let odd = |at: &usize| standing(window[*at], window).outlying.is_some();
     (0..window.len()).rev().find(odd).map(|at| first + at)
 }
 
