@@ -125,7 +125,9 @@ fn judge(
     } else {
         finding.p_up.max(finding.p_down)
     });
-    row.detectable = sayable(detectable(finding, floors.call).exp_m1());
+    // Of a metric of which more is better it is a fall, and none is by 100%.
+    let seen = detectable(finding, floors.call);
+    row.detectable = sayable(seen.exp_m1()).map(|_| share(seen).abs());
     let ceiling = finding.ceiling.as_ref().or(copied).or(doubt);
     let gap = finding.gap.as_ref().map(|gap| &gap.why).or(copied);
     let capped = ceiling.is_some();
@@ -294,6 +296,30 @@ mod tests {
         }
     }
 
+    fn row(direction: Better) -> Row {
+        Row {
+            cell: "mlp".to_owned(),
+            phase: "train".to_owned(),
+            metric: "train.throughput_p75".into(),
+            unit: "samples/s".to_owned(),
+            direction: Some(direction),
+            role: Role::Gate,
+            verdict: RowVerdict::Info,
+            baseline: Some(1.0),
+            candidate: Some(1.0),
+            change: None,
+            low: None,
+            high: None,
+            p: None,
+            floor: 0.05,
+            detectable: None,
+            runs_needed: None,
+            baseline_runs: 20,
+            candidate_runs: 20,
+            why: Vec::new(),
+        }
+    }
+
     fn both(floor: f64) -> Floors {
         Floors { pass: floor, call: floor }
     }
@@ -351,6 +377,19 @@ mod tests {
         }
         let between = finding(0.1, (0.001, 3.0), (0.001, 1.0));
         assert_eq!(runs_needed(&between, floors, 6), None);
+    }
+
+    /// A worsening by a factor of 2.24 is 124% more of a time, and 55% less of a rate.
+    #[test]
+    fn no_rate_could_fall_by_more_than_all_of_it() {
+        for (direction, expected) in [(Better::Lower, 1.24), (Better::Higher, 0.553_6)] {
+            let mut row = row(direction);
+            let se = 2.24_f64.ln() / (3.0 + Z_NINE_OF_TEN);
+            judge(&mut row, &finding(0.0, (se, 3.0), (0.5, 0.5)), 0.01, None, None);
+            let seen = row.detectable.unwrap();
+            assert!((seen - expected).abs() < 1e-3, "{direction:?} {seen}");
+            assert!(row.why.contains(&RowReason::Detectable { share: Some(seen) }), "{row:?}");
+        }
     }
 
     #[test]

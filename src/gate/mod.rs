@@ -67,5 +67,5 @@ pub use reason::{GateNote, RowReason};
 pub use remedy::Remedy;
 pub use side::{Figure, GateRun, SessionInfo, Side};
 pub use span::SPAN_S;
-pub use stored::SESSIONS;
+pub use stored::{SESSIONS, runs_each};
 pub use verdict::{Coverage, Design, FORMAT, Judgement, Outcome, Row, RowVerdict, WHOLE_CELL};

@@ -132,8 +132,9 @@ pub enum GateNote {
         rows: usize,
         /// Of so many that are judged.
         of: usize,
-        /// Runs that each side still needs.
-        more: Option<u32>,
+        /// More runs of the baseline, and of the candidate, with which they could.
+        #[serde(default)]
+        more_runs: Option<[u32; 2]>,
     },
     /// Cells with blocks that are not whole.
     BrokenBlocks {
@@ -141,6 +142,9 @@ pub enum GateNote {
         cell: String,
         /// How many cells.
         cells: usize,
+        /// How many rows of them; all others have every block.
+        #[serde(default)]
+        rows: usize,
     },
     /// There is one stored session.
     OneSession {

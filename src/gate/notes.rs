@@ -6,7 +6,7 @@ use super::align::Aligned;
 use super::copies::same_figures;
 use super::index::SideIndex;
 use super::policy::{GatePolicy, Role, default_rule};
-use super::reason::GateNote;
+use super::reason::{GateNote, RowReason};
 use super::side::IndexedRun;
 use super::verdict::{Row, RowVerdict};
 use crate::event::Arm;
@@ -127,11 +127,13 @@ pub(super) fn of_rows(rows: &[Row]) -> impl Iterator<Item = GateNote> {
     let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
     let new = count(RowVerdict::New);
     let unreachable = count(RowVerdict::Unreachable);
-    let needed = rows.iter().filter(|row| row.verdict == RowVerdict::Unreachable);
+    let reasons = rows.iter().filter(|row| row.verdict == RowVerdict::Unreachable);
+    let lacking = reasons.flat_map(|row| &row.why).filter_map(RowReason::more_runs);
     let unreachable = (unreachable > 0).then(|| GateNote::Unreachable {
         rows: unreachable,
         of: rows.len() - count(RowVerdict::Info),
-        more: needed.filter_map(|row| row.runs_needed).max(),
+        // What is enough for the row that lacks most is enough for all.
+        more_runs: lacking.reduce(|[a, b], [c, d]| [a.max(c), b.max(d)]),
     });
     (new > 0).then_some(GateNote::New { rows: new }).into_iter().chain(unreachable)
 }

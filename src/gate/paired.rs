@@ -10,7 +10,7 @@ use super::verdict::Design;
 use crate::stats::permutation::{FamilyAsk, PairedTest, paired_family, paired_p_min};
 
 /// Runs of each side in a block.
-const RUNS: usize = 2;
+pub(super) const RUNS: usize = 2;
 
 /// A block: its comparison and its number.
 type Block<'i> = (&'i str, u32);
@@ -124,9 +124,10 @@ fn gap(row: &Differences<'_>) -> Option<RowGap> {
 
 fn broken_note(entries: &[&Entry<'_>], rows: &[Differences<'_>]) -> Option<GateNote> {
     let broken = rows.iter().zip(entries).filter(|(row, _)| row.broken > 0);
+    let count = broken.clone().count();
     let cells: BTreeSet<&str> = broken.map(|(_, entry)| entry.cell).collect();
     let cell = (*cells.first()?).to_owned();
-    Some(GateNote::BrokenBlocks { cell, cells: cells.len() })
+    Some(GateNote::BrokenBlocks { cell, cells: cells.len(), rows: count })
 }
 
 /// One run of a block: its place, and the logarithm of its value.

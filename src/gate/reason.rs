@@ -129,6 +129,9 @@ pub enum RowReason {
         alpha: f64,
         /// So many of each could.
         needed: Option<usize>,
+        /// The fewest more runs of the baseline and of the candidate that could.
+        #[serde(default)]
+        more: Option<[u32; 2]>,
     },
     /// Some blocks are not whole.
     BrokenBlocks {

@@ -1,6 +1,7 @@
 //! What would settle a row that is in doubt: of the same typed reasons that its sentence is made of.
 
 use super::narrow::Narrow;
+use super::paired::RUNS;
 use super::reason::RowReason;
 use super::verdict::Row;
 
@@ -36,6 +37,18 @@ impl RowReason {
                 Some(Remedy::LongerRuns)
             }
             Self::NearFloor => Some(Remedy::Floor),
+            _ => None,
+        }
+    }
+
+    /// How many more runs of the baseline and of the candidate could give a small enough p value, where they are too few for any.
+    pub(super) fn more_runs(&self) -> Option<[u32; 2]> {
+        match self {
+            Self::TooFewBlocks { blocks, needed, .. } => {
+                let more = u32::try_from(RUNS * (*needed)?.saturating_sub(*blocks)).ok()?;
+                Some([more; 2])
+            }
+            Self::TooFewRuns { more, .. } => *more,
             _ => None,
         }
     }

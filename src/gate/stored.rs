@@ -125,11 +125,30 @@ fn columns(
 
 fn unreachable(row: &[BTreeMap<Unit<'_>, f64>; 2], alpha: f64, gap: Option<RowGap>) -> Reach {
     let (base, new) = (row[0].len(), row[1].len());
-    let needed = (2..1000).find(|runs| group_p_min(*runs, *runs) <= alpha);
-    let more = needed.and_then(|needed| u32::try_from(needed.saturating_sub(base.min(new))).ok());
+    let needed = runs_each(alpha);
+    let more = needed.and_then(|needed| fewest_more([base, new], needed, alpha));
     let p_min = group_p_min(base, new);
-    let why = RowReason::TooFewRuns { baseline: base, candidate: new, p_min, alpha, needed };
-    Reach::Unreachable { more, why, gap }
+    let why = RowReason::TooFewRuns { baseline: base, candidate: new, p_min, alpha, needed, more };
+    Reach::Unreachable { more: more.map(|[base, new]| base.max(new)), why, gap }
+}
+
+/// So many runs of each side can give a small enough p value.
+pub fn runs_each(alpha: f64) -> Option<usize> {
+    (2..1000).find(|runs| group_p_min(*runs, *runs) <= alpha)
+}
+
+/// The fewest runs of the baseline and of the candidate beside these that can; `each`: so many of each could. Of equals the ones of
+/// the candidate, which is at hand.
+fn fewest_more([base, new]: [usize; 2], each: usize, alpha: f64) -> Option<[u32; 2]> {
+    // With one side as it is, the other may need many times as many.
+    let most = 1000_usize.max(base).max(new);
+    let of_base = |baseline: usize| {
+        let candidate = (new.max(2)..=most).find(|runs| group_p_min(baseline, *runs) <= alpha)?;
+        Some([baseline - base, candidate - new])
+    };
+    let enough = (base.max(2)..=base.max(each)).filter_map(of_base);
+    let [base, new] = enough.min_by_key(|[base, new]| (base + new, *base))?;
+    Some([u32::try_from(base).ok()?, u32::try_from(new).ok()?])
 }
 
 /// Tests these rows against several stored sessions: is the candidate where another session of the same build would be?
@@ -215,4 +234,30 @@ fn by_session<'i>(units: &BTreeMap<Unit<'i>, f64>) -> BTreeMap<&'i str, Vec<f64>
         sessions.entry(unit.0).or_default().push(*value);
     }
     sessions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_runs_are_asked_for_than_are_needed() {
+        for (runs, alpha, expected) in [
+            // 126 ways to choose 4 of 9, and 100 are enough.
+            ([5, 3], 0.01, [0, 1]),
+            ([3, 5], 0.01, [1, 0]),
+            ([3, 3], 0.01, [1, 2]),
+            ([1, 1], 0.01, [3, 4]),
+            // 13 of the candidate alone, or 2 of the baseline and 3.
+            ([2, 2], 0.01, [2, 3]),
+            ([20, 1], 0.01, [0, 1]),
+        ] {
+            let each = runs_each(alpha).unwrap();
+            let more = fewest_more(runs, each, alpha).unwrap();
+            assert_eq!(more, expected, "{runs:?}");
+            let now = [0, 1].map(|side| runs[side] + more[side] as usize);
+            assert!(group_p_min(now[0], now[1]) <= alpha);
+        }
+        assert_eq!((runs_each(0.01), runs_each(0.001)), (Some(5), Some(7)));
+    }
 }

@@ -114,9 +114,11 @@ pub struct Row {
     pub p: Option<f64>,
     /// The smallest change that counts here, as a share, whatever it came from.
     pub floor: f64,
-    /// The smallest worsening that would be found in four of five comparisons like this one, as a share.
+    /// The smallest worsening that would be found in four of five comparisons like this one, as a share of the baseline: of a rate
+    /// by how much it would have fallen.
     pub detectable: Option<f64>,
-    /// Runs that each side still needs for a verdict, if the change stays what it is. A rough figure.
+    /// Runs that each side still needs for a verdict, if the change stays what it is. A rough figure. Of a row that is unreachable the
+    /// runs that the side which lacks most needs.
     pub runs_needed: Option<u32>,
     /// Runs of the baseline with this figure.
     pub baseline_runs: usize,

@@ -6,7 +6,9 @@ use super::super::layout::counted;
 use super::super::words::{is_told, more_runs_a_side, more_sessions, row_reasons};
 use super::rows::{of, plain, probability};
 use crate::gate::unlike::MachineDoubt;
-use crate::gate::{Design, GateNote, Judgement, Remedy, Row, RowReason, RowVerdict};
+use crate::gate::{
+    Design, GateNote, Judgement, Remedy, Row, RowReason, RowVerdict, blocks, runs_each,
+};
 
 /// A line for each thing that can be done.
 pub(super) fn advice(judgement: &Judgement) -> Vec<String> {
@@ -111,11 +113,11 @@ fn suspect(judgement: &Judgement) -> Option<String> {
             since.push(said);
         }
     }
-    let since = if since.is_empty() { String::new() } else { format!(" ({})", since.join("; ")) };
+    let since =
+        if since.is_empty() { String::new() } else { format!(" ({})", plain(&since.join("; "))) };
     Some(format!(
-        "to do: suspect is the most that can be said by stored figures here{}: confirm with `perftune run GRID --against \
-         BASELINE`, which measures both sides in turn on one machine",
-        plain(&since)
+        "to do: suspect is the most that can be said by stored figures here{since}: confirm with `perftune run GRID --against \
+         BASELINE`, which measures both sides in turn on one machine"
     ))
 }
 
@@ -124,8 +126,12 @@ fn unreachable(judgement: &Judgement) -> Option<String> {
     if of(judgement, RowVerdict::Unreachable).is_empty() {
         return None;
     }
-    let enough = "Give each side at least 5 runs of each cell (--repeat), or 7 blocks (--against)";
     let alpha = judgement.alpha;
+    let runs =
+        runs_each(alpha).map(|runs| format!("{runs} runs of each cell on each side (--repeat)"));
+    let blocks = format!("{} blocks (--against)", blocks::needed(alpha));
+    let enough = runs.into_iter().chain([blocks]).collect::<Vec<_>>().join(", or ");
+    let enough = format!("Enough are {enough}");
     Some(if judgement.p_min > alpha {
         let p_min = probability(Some(judgement.p_min));
         format!(

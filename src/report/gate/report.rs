@@ -60,6 +60,7 @@ impl GateReport<'_> {
         };
         let open = match inconclusive {
             0 => String::new(),
+            1 => "; 1 could not be judged, and may be worse by its floor".to_owned(),
             open => format!("; {open} could not be judged, and may be worse by their floor"),
         };
         let fails = if self.inconclusive_fails {

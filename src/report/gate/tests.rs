@@ -169,7 +169,7 @@ fn the_text_says_what_to_do() {
     };
     for (judgement, says) in [
         (&stored, "confirm with `perftune run GRID --against BASELINE`"),
-        (&stored, "at least 5 runs of each cell (--repeat), or 7 blocks"),
+        (&stored, "Enough are 5 runs of each cell on each side (--repeat), or 7 blocks"),
         (&stored, "suspect at most"),
         (&with(&[RowVerdict::Inconclusive]), "some 8 to 40 more runs a side may settle it"),
         (&with(&[RowVerdict::Missing]), "`retired`"),

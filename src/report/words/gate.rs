@@ -70,7 +70,7 @@ fn row_reason(reason: &RowReason) -> String {
             let more = needed.map_or_else(String::new, |needed| format!("; {needed} blocks could"));
             format!("{blocks}: {}{more}", no_p_value(*p_min, *alpha))
         }
-        RowReason::TooFewRuns { baseline, candidate, p_min, alpha, needed } => {
+        RowReason::TooFewRuns { baseline, candidate, p_min, alpha, needed, .. } => {
             let more = needed.map_or_else(String::new, |n| format!("; {n} runs of each could"));
             format!("{baseline} and {candidate} runs: {}{more}", no_p_value(*p_min, *alpha))
         }
@@ -226,6 +226,25 @@ fn other_setting(OtherSetting { setting, baseline, candidate, cells }: &OtherSet
     format!("{setting} is `{baseline}` and `{candidate}` in {of}")
 }
 
+/// `; with 2 more runs of the candidate one could`.
+fn enough_runs([baseline, candidate]: [u32; 2]) -> String {
+    let who = match (baseline, candidate) {
+        (0, 0) => return String::new(),
+        (0, new) => format!("{} of the candidate", count_of_more(new)),
+        (base, 0) => format!("{} of the baseline", count_of_more(base)),
+        (base, new) if base == new => format!("{} of each side", count_of_more(base)),
+        (base, new) => {
+            format!("{} of the baseline and {new} of the candidate", count_of_more(base))
+        }
+    };
+    format!("; with {who} a large one could")
+}
+
+/// `1 more run`.
+fn count_of_more(count: u32) -> String {
+    format!("{count} more run{}", if count == 1 { "" } else { "s" })
+}
+
 /// What must be known beside the rows.
 #[expect(
     clippy::too_many_lines,
@@ -302,25 +321,24 @@ pub fn gate_note(note: &GateNote) -> String {
         }
         GateNote::New { rows: 1 } => "1 row is new and not judged".to_owned(),
         GateNote::New { rows } => format!("{rows} rows are new and not judged"),
-        GateNote::Unreachable { rows, of, more } => {
-            let more = more.map_or_else(String::new, |more| {
-                format!("; {more} more runs of each side are needed")
-            });
+        GateNote::Unreachable { rows, of, more_runs } => {
+            let more = more_runs.map_or_else(String::new, enough_runs);
             format!("in {rows} of {of} rows no change could be found, however large{more}")
         }
-        GateNote::BrokenBlocks { cell, cells } => format!(
-            "blocks of {} are not whole (two runs of each side in the order ABBA or BAAB, all with the figure) and were left \
+        GateNote::BrokenBlocks { cell, cells, rows } => format!(
+            "in {} of {} blocks are not whole (two runs of each side in the order ABBA or BAAB, all with the figure) and were left \
              out; a row of which a block is left out does not pass",
+            if *rows == 0 { "some rows".to_owned() } else { counted(*rows, "row") },
             and_others(cell, *cells)
         ),
         GateNote::OneSession { from } => format!(
             "one stored session: what differs between two sessions of one build cannot be told from what differs between two \
              builds, so nothing is called worse than suspect, and that only from {} on, or from four times the floor where that is more; what \
-             may be worse by the floor does not pass. `perftune run --against` and {SESSIONS} stored sessions can say more",
+             may be worse by the floor does not pass. `perftune run --against` and {SESSIONS} stored sessions over two days or more can say more",
             percent(*from)
         ),
         GateNote::FewSessions { sessions } => format!(
-            "{sessions} stored sessions: nothing is called worse than suspect; {SESSIONS} can say more"
+            "{sessions} stored sessions: nothing is called worse than suspect; {SESSIONS} over two days or more can say more"
         ),
         GateNote::Narrow(why) => format!("{}: nothing is called worse than suspect", narrow(*why)),
         GateNote::RunsLeftOut => {
@@ -448,6 +466,7 @@ mod tests {
                     p_min: 0.1,
                     alpha: 0.01,
                     needed: None,
+                    more: None,
                 },
                 "2 and 3 runs: no p value can be below 0.10, and 1% is asked",
             ),
@@ -458,6 +477,7 @@ mod tests {
                     p_min: 0.1,
                     alpha: 0.01,
                     needed: Some(5),
+                    more: Some([3, 2]),
                 },
                 "2 and 3 runs: no p value can be below 0.10, and 1% is asked; 5 runs of each could",
             ),
@@ -667,16 +687,25 @@ mod tests {
             (GateNote::New { rows: 1 }, "1 row is new and not judged"),
             (GateNote::New { rows: 2 }, "2 rows are new and not judged"),
             (
-                GateNote::Unreachable { rows: 2, of: 9, more: Some(3) },
-                "in 2 of 9 rows no change could be found, however large; 3 more runs of each side are needed",
+                GateNote::Unreachable { rows: 2, of: 9, more_runs: Some([3, 3]) },
+                "in 2 of 9 rows no change could be found, however large; with 3 more runs of each side a large one could",
             ),
             (
-                GateNote::Unreachable { rows: 2, of: 9, more: None },
+                GateNote::Unreachable { rows: 2, of: 9, more_runs: Some([0, 1]) },
+                "in 2 of 9 rows no change could be found, however large; with 1 more run of the candidate a large one could",
+            ),
+            (
+                GateNote::Unreachable { rows: 2, of: 9, more_runs: Some([1, 2]) },
+                "in 2 of 9 rows no change could be found, however large; with 1 more run of the baseline and 2 of the candidate a \
+                 large one could",
+            ),
+            (
+                GateNote::Unreachable { rows: 2, of: 9, more_runs: None },
                 "in 2 of 9 rows no change could be found, however large",
             ),
             (
-                GateNote::BrokenBlocks { cell: cell(), cells: 2 },
-                "blocks of `mlp` and 1 other cell are not whole (two runs of each side in the order ABBA or BAAB, all with \
+                GateNote::BrokenBlocks { cell: cell(), cells: 2, rows: 3 },
+                "in 3 rows of `mlp` and 1 other cell blocks are not whole (two runs of each side in the order ABBA or BAAB, all with \
                  the figure) and were left out; a row of which a block is left out does not pass",
             ),
             (
@@ -684,11 +713,11 @@ mod tests {
                 "one stored session: what differs between two sessions of one build cannot be told from what differs between \
                  two builds, so nothing is called worse than suspect, and that only from 20% on, or from four times the floor \
                  where that is more; what may be worse by the floor does not pass. `perftune run --against` and 8 stored \
-                 sessions can say more",
+                 sessions over two days or more can say more",
             ),
             (
                 GateNote::FewSessions { sessions: 3 },
-                "3 stored sessions: nothing is called worse than suspect; 8 can say more",
+                "3 stored sessions: nothing is called worse than suspect; 8 over two days or more can say more",
             ),
             (
                 GateNote::Narrow(Narrow { sessions: 8, dated: false }),
