@@ -143,6 +143,16 @@ pub enum StoreError {
         /// The first difference.
         difference: String,
     },
+    /// Results without tasks.
+    #[error(
+        "{} has no tasks: it holds results, and no grid was submitted there; `perftune report {}` shows them",
+        path.display(),
+        path.display()
+    )]
+    NotSubmitted {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Nothing there.
     #[error("{} holds no results of perftune: {why}", path.display())]
     NoResults {

@@ -485,6 +485,11 @@ fn what_does_not_go_with_tasks_is_refused() {
         let shown = fake.call(&[command, "."]).exits(2);
         assert!(shown.stderr.contains("no grid was submitted there"), "{shown:#?}");
     }
+    fake.call(&["run", "grid.toml", "--out", "here"]).exits(0);
+    for command in ["status", "cancel"] {
+        let shown = fake.call(&[command, "here"]).exits(2);
+        assert!(shown.stderr.contains("here has no tasks: it holds results"), "{shown:#?}");
+    }
 }
 
 #[test]

@@ -80,8 +80,12 @@ impl Spread {
         if Self::is_at(path) {
             return Ok(Self { path: path.to_owned(), lock: None });
         }
-        let why = format!("it has no {PLAN}: no grid was submitted there");
-        Err(StoreError::NoResults { path: path.to_owned(), why })
+        Err(if path.join("manifest.json").is_file() {
+            StoreError::NotSubmitted { path: path.to_owned() }
+        } else {
+            let why = format!("it has no {PLAN}: no grid was submitted there");
+            StoreError::NoResults { path: path.to_owned(), why }
+        })
     }
 
     /// The folder.
@@ -266,6 +270,11 @@ mod tests {
         assert!(!new.exists());
         let error = Spread::at(&new).unwrap_err().to_string();
         assert!(error.contains("no grid was submitted there"), "{error}");
+        // Results that were made without a cluster are results all the same.
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("manifest.json"), "{}").unwrap();
+        let error = Spread::at(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("it holds results, and no grid was submitted there"), "{error}");
         assert_eq!(spread(&new).plan::<Value>().unwrap()["name"], json!("t"));
     }
 }
