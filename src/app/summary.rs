@@ -196,7 +196,9 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
             });
         }
         if values + left_out < good {
-            parts.push(format!("{} runs lack the figure", good - values - left_out));
+            let lacking = good - values - left_out;
+            let lack = if lacking == 1 { "lacks" } else { "lack" };
+            parts.push(format!("{} {lack} the figure", counted(lacking, "run")));
         }
         if left_out > 0 {
             let runs = counted(left_out, "run");
@@ -208,7 +210,7 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
     parts.extend(slow(figure));
     parts.extend(hidden(figure));
     if lost > 0 {
-        parts.push(format!("{lost} failed or cancelled runs left out"));
+        parts.push(format!("{} left out", counted(lost, "failed or cancelled run")));
     }
     parts.extend(machines(figure));
     if figure.agrees_by_chance() {

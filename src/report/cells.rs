@@ -53,12 +53,14 @@ pub fn summary(
 ) -> String {
     let cells = visited(records, rows);
     let columns = columns(records, &cells, closing.front, Standing::Last);
-    let (columns, _) = fitting(columns, width);
-    let said = legend(&columns).map_or_else(String::new, |said| said + "; ");
+    let fitted = fitting(columns, width);
+    let said = legend(&fitted.columns).map_or_else(String::new, |said| said + "; ");
     let one = rows.iter().any(|row| row.interval == Some(Basis::Within));
     let one = if one { ", of one run alone within it" } else { "" };
     let said = format!("{said}± half of the {} interval between runs{one}", confidence(rows));
-    let mut out = render(columns, width) + "\n" + &wrap(&said, width, "");
+    let said = [said].into_iter().chain(fitted.lacks());
+    let said: String = said.map(|said| wrap(&said, width, "")).collect();
+    let mut out = render(fitted.columns, width) + "\n" + &said;
     out.push_str(&open(&cells, width));
     let marks = closing.front.map(FrontReport::marks).unwrap_or_default();
     let word = |cell| word(cell, &marks).text.trim_start_matches("! ").to_owned();
@@ -139,13 +141,15 @@ fn columns(
     columns.extend(
         headlines.iter().map(|headline| headline.column(cells, |cell| figure(headline, cell))),
     );
-    columns.extend(accuracy(cells).map(|column| column.ranked(table::rank_of_accuracy(&aims))));
-    columns.push(Column::words("stop", cells, |cell| word(cell, &marks)));
+    let rank = table::rank_of_accuracy(records, &aims);
+    columns.extend(accuracy(cells).map(|column| column.ranked(rank)));
+    let rank = table::rank_of_stop(table::is_asked(&columns));
+    columns.push(Column::words("stop", cells, |cell| word(cell, &marks)).ranked(rank));
     columns.extend(standing);
-    columns.push(Column::figures("runs", cells, |cell| cell.runs.len().to_string()).ranked(3));
+    columns.push(Column::figures("runs", cells, |cell| cell.runs.len().to_string()).ranked(4));
     let scale = Scale::of(Unit::Seconds, [1.0]);
     let time = |cell: &Visited<'_>| scale.show(cell.runs.iter().map(|run| run.wall_s).sum());
-    columns.push(Column::figures("time\ns", cells, time).ranked(3));
+    columns.push(Column::figures("time\ns", cells, time).ranked(4));
     columns
 }
 
@@ -288,7 +292,8 @@ fn open(cells: &[Visited<'_>], width: usize) -> String {
     };
     let says = cells.iter().filter_map(widest);
     some_of(says, OPEN_SHOWN, width, |more| {
-        format!("{more} more are not known as precisely as asked: see summary_metrics.csv")
+        let are = if more == 1 { "is" } else { "are" };
+        format!("{more} more {are} not known as precisely as asked: see summary_metrics.csv")
     })
 }
 

@@ -126,6 +126,11 @@ impl Column {
         format!("{}{}", self.head, self.unit.unwrap_or_default())
     }
 
+    /// The same in one line.
+    fn name(&self) -> String {
+        self.heading().replace('\n', " ").trim_end().to_owned()
+    }
+
     /// Whether no row has anything in it.
     pub fn is_empty(&self) -> bool {
         self.cells.iter().all(|cell| cell.text.is_empty())
@@ -139,7 +144,7 @@ impl Column {
 /// Lines of at most `width` characters, where the columns of rank 0 can be wrapped to fit. Two spaces stand between
 /// columns, or one where two would not fit.
 pub fn render(columns: Vec<Column>, width: usize) -> String {
-    let (columns, gap) = fitting(columns, width);
+    let Fitted { columns, gap, .. } = fitting(columns, width);
     if columns.is_empty() {
         return String::new();
     }
@@ -228,11 +233,33 @@ pub(super) fn total(columns: &[Column], gap: u16) -> usize {
     widths + usize::from(gap) * columns.len().saturating_sub(1)
 }
 
-/// The columns that fit, and the gap between them: extras go first, then the second space, then the others by rank.
-pub(super) fn fitting(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, u16) {
+/// The columns that fit a width.
+pub(super) struct Fitted {
+    pub(super) columns: Vec<Column>,
+    /// The spaces between them.
+    pub(super) gap: u16,
+    /// The headings of those that do not, the one that was kept longest first.
+    pub(super) left_out: Vec<String>,
+}
+
+impl Fitted {
+    /// Which columns have no room, and where they are; nothing where all have it.
+    pub(super) fn lacks(&self) -> Option<String> {
+        (!self.left_out.is_empty()).then(|| {
+            format!(
+                "no room for {}: COLUMNS=200 or --format csv shows them",
+                self.left_out.join(", ")
+            )
+        })
+    }
+}
+
+/// Which columns fit: extras go first, then the second space, then the others by rank.
+pub(super) fn fitting(mut columns: Vec<Column>, width: usize) -> Fitted {
+    let mut left_out = Vec::new();
     loop {
         if total(&columns, 2) <= width {
-            return (columns, 2);
+            return Fitted { columns, gap: 2, left_out };
         }
         // Of equal ranks the last goes first.
         let dropped = (0..columns.len())
@@ -240,11 +267,11 @@ pub(super) fn fitting(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, u
             .max_by_key(|&at| (columns[at].rank, at));
         let extra = dropped.is_some_and(|at| columns[at].rank >= EXTRA);
         if !extra && total(&columns, 1) <= width {
-            return (columns, 1);
+            return Fitted { columns, gap: 1, left_out };
         }
         match dropped {
-            Some(at) => drop(columns.remove(at)),
-            None => return (columns, 2),
+            Some(at) => left_out.insert(0, columns.remove(at).name()),
+            None => return Fitted { columns, gap: 2, left_out },
         }
     }
 }
@@ -372,6 +399,16 @@ mod tests {
             "         rate\nname      k/s\nmlp      98.1\nresnet  ~1.21\n"
         );
         assert_eq!(render(columns(), 10), "name\nmlp\nresnet\n");
+    }
+
+    #[test]
+    fn what_has_no_room_is_named() {
+        let lacks = |width| fitting(columns(), width).lacks();
+        assert_eq!(lacks(25), None);
+        let says = "no room for note: COLUMNS=200 or --format csv shows them";
+        assert_eq!(lacks(20).as_deref(), Some(says));
+        let says = "no room for rate k/s, note: COLUMNS=200 or --format csv shows them";
+        assert_eq!(lacks(10).as_deref(), Some(says));
     }
 
     #[test]

@@ -38,9 +38,10 @@ impl Caveat {
 pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> String {
     let mut out = String::new();
     if !records.is_empty() {
-        let (columns, _) = fitting(columns(records, closing.front), width);
-        let said = legend(&columns).map_or_else(String::new, |said| wrap(&said, width, ""));
-        out = render(columns, width) + "\n" + &said;
+        let fitted = fitting(columns(records, closing.front), width);
+        let said = legend(&fitted.columns).into_iter().chain(fitted.lacks());
+        let said: String = said.map(|said| wrap(&said, width, "")).collect();
+        out = render(fitted.columns, width) + "\n" + &said;
     }
     out + &under(records, closing, "", width)
 }
@@ -84,8 +85,9 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
     columns.extend(lane(records));
     let aims = aims(front);
     columns.extend(figures(records, &aims));
-    columns.extend(accuracy(records).map(|column| column.ranked(rank_of_accuracy(&aims))));
-    columns.push(Column::words("stop", records, stop));
+    columns.extend(accuracy(records).map(|column| column.ranked(rank_of_accuracy(records, &aims))));
+    let is_asked = is_asked(&columns);
+    columns.push(Column::words("stop", records, stop).ranked(rank_of_stop(is_asked)));
     columns.extend(standing(records, front));
     columns.extend(epochs(records).map(|column| column.ranked(9)));
     columns.push(time(records).ranked(8));
@@ -134,11 +136,16 @@ pub(super) fn metrics_of(records: &[RunRecord]) -> impl Iterator<Item = &'static
 
 /// The metrics that are limited; the test accuracy has a column of its own.
 pub(super) fn limited(records: &[RunRecord]) -> Vec<MetricId> {
+    let metrics = all_limited(records).filter(|id| *id != MetricId::TestAccuracy);
+    distinct(metrics).into_iter().take(LIMITED).collect()
+}
+
+/// The metric of each limit of each run.
+fn all_limited(records: &[RunRecord]) -> impl Iterator<Item = MetricId> {
     let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
     let findings = verdicts.flat_map(|verdict| &verdict.findings);
     let limits = findings.filter_map(|finding| finding.constraint.as_ref()?.metric.def());
-    let metrics = limits.map(|metric| metric.id).filter(|id| *id != MetricId::TestAccuracy);
-    distinct(metrics).into_iter().take(LIMITED).collect()
+    limits.map(|metric| metric.id)
 }
 
 /// The name on two lines, for a metric that is in a table only where it is limited.
@@ -170,9 +177,9 @@ pub(super) fn headlines(records: &[RunRecord], aims: &[MetricId]) -> Vec<Headlin
             None => return None,
         };
         let rank = match (is_aim, is_limited) {
-            (true, _) => 1,
-            (false, true) => 2,
-            (false, false) => rank + 2,
+            (true, _) => AIM,
+            (false, true) => LIMIT,
+            (false, false) => rank + STOP,
         };
         (!estimates.is_empty()).then_some(Headline { metric, scale, head, place, rank })
     };
@@ -293,9 +300,30 @@ pub(super) fn accuracy(records: &[RunRecord]) -> Option<Column> {
     Some(Column::figures("test\nacc.", records, cell))
 }
 
+/// Ranks: what cells are compared by is left out last, ...
+const AIM: u8 = 1;
+/// ... before that what a verdict rests on, ...
+const LIMIT: u8 = 2;
+/// ... and before that how a run ended, which is told under the table where it failed.
+const STOP: u8 = 3;
+
 /// How soon the column of the test accuracy is left out.
-pub(super) fn rank_of_accuracy(aims: &[MetricId]) -> u8 {
-    if aims.contains(&MetricId::TestAccuracy) { 1 } else { 5 }
+pub(super) fn rank_of_accuracy(records: &[RunRecord], aims: &[MetricId]) -> u8 {
+    match MetricId::TestAccuracy {
+        accuracy if aims.contains(&accuracy) => AIM,
+        accuracy if all_limited(records).any(|limited| limited == accuracy) => LIMIT,
+        _ => 6,
+    }
+}
+
+/// Whether some of these columns are what the user asked the runs for: an objective, or a limit.
+pub(super) fn is_asked(columns: &[Column]) -> bool {
+    columns.iter().any(|column| (AIM..=LIMIT).contains(&column.rank))
+}
+
+/// How soon the column of how runs ended is left out: never, but for what was asked.
+pub(super) const fn rank_of_stop(is_asked: bool) -> u8 {
+    if is_asked { STOP } else { 0 }
 }
 
 /// How a run ended, with the sign of one that failed.
@@ -393,7 +421,7 @@ mod tests {
             record.metrics.push(row);
         }
         let heads = |record: &RunRecord| {
-            let (columns, _) = fitting(columns(std::slice::from_ref(record), None), 80);
+            let columns = fitting(columns(std::slice::from_ref(record), None), 80).columns;
             columns.iter().map(Column::heading).collect::<Vec<_>>()
         };
         let has = |heads: &[String], head: &str| heads.iter().any(|found| found == head);
