@@ -49,7 +49,7 @@ impl Search<'_> {
     }
 
     /// What is recommended of the cells that were measured and keep all limits: for one objective the best of each group, else
-    /// those that no other dominates.
+    /// those that no other beats.
     pub fn recommended(&self) -> Vec<usize> {
         let Some(mut model) = self.model() else { return Vec::new() };
         let visited: Vec<usize> = model.visited.iter().copied().collect();
@@ -124,8 +124,8 @@ impl Search<'_> {
         aims.map(|(figure, _)| model.signs[figure] * model.belief(cell, figure).mean).collect()
     }
 
-    /// Whether one cell of the group of another is believed to be at least as good in everything, and better in something by
-    /// more than the deviation of the difference.
+    /// Whether one cell of the group of another is believed to be better in every objective, in each by more than the deviation of
+    /// the difference.
     fn beats(&self, model: &Model<'_>, one: usize, other: usize) -> bool {
         if self.space.group(one) != self.space.group(other) {
             return false;
