@@ -253,7 +253,7 @@ fn the_worker_s_own_figures_are_kept_apart() {
     let rows = controller.rows(None);
     assert_eq!(
         (row(&rows, "tensorcore").estimate, row(&rows, "tensorcore").said().as_str()),
-        (Some(13.0), "said by the worker")
+        (Some(13.0), "said by the program that was run, not measured")
     );
     assert_eq!(
         (row(&rows, "broken").estimate, row(&rows, "broken").said().as_str()),
@@ -413,10 +413,22 @@ fn a_declared_metric_is_what_was_said_last_in_its_base_unit() {
         let said = Finished { stopped, epochs: 0, usage, test_loss, test_accuracy, test_samples };
         say(5, WorkerEvent::Finished(said))
     };
-    let last = "said by the worker; the last one before the run was ended: another might have come";
+    let last = "said by the program that was run, not measured; the last one before the run was ended: another might have come";
     for (says, stopped, estimate, note, verdict) in [
-        (vec![7.0, 5.0], false, Some(0.005), "said by the worker", "feasible"),
-        (vec![5.0, 7.0], false, Some(0.007), "said by the worker", "infeasible"),
+        (
+            vec![7.0, 5.0],
+            false,
+            Some(0.005),
+            "said by the program that was run, not measured",
+            "feasible",
+        ),
+        (
+            vec![5.0, 7.0],
+            false,
+            Some(0.007),
+            "said by the program that was run, not measured",
+            "infeasible",
+        ),
         (vec![5.0], true, Some(0.005), last, "undecided"),
         (vec![], false, None, "the command reported none", "undecided"),
         (vec![5.0, f64::NAN], false, None, "the worker said NaN", "undecided"),

@@ -105,7 +105,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::KernelCount => "as the kernel counted it".into(),
         Note::WorkerCount => "the worker's own figure at its end".into(),
         Note::LastSample => "the last sample".into(),
-        Note::SaidByWorker => "said by the worker".into(),
+        Note::SaidByWorker => "said by the program that was run, not measured".into(),
         Note::SaidSoFar => "the last one before the run was ended: another might have come".into(),
         Note::Recorded => "recorded, not measured here".into(),
         Note::NotRecorded => "the recorded table has none for this run".into(),

@@ -276,7 +276,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         (Note::KernelCount, "as the kernel counted it"),
         (Note::WorkerCount, "the worker's own figure at its end"),
         (Note::LastSample, "the last sample"),
-        (Note::SaidByWorker, "said by the worker"),
+        (Note::SaidByWorker, "said by the program that was run, not measured"),
         (Note::NoValue, "no value was said in this phase"),
         (Note::SaidSoFar, "the last one before the run was ended: another might have come"),
         (Note::Recorded, "recorded, not measured here"),
