@@ -10,7 +10,7 @@ use super::Fault;
 use super::datasets::Catalogue;
 use super::lanes::{self, Lanes};
 use crate::config::plan::Plan;
-use crate::config::{self, CommandRequest, GridSource, GridText, MachineFacts, Request};
+use crate::config::{self, CommandRequest, GridSource, GridText, MachineFacts, Request, SetBy};
 use crate::sampler;
 use crate::schedule::Repeats;
 use crate::units::Span;
@@ -25,6 +25,8 @@ pub struct GridFile<'a> {
     pub path: &'a Path,
     /// `KEY=VALUE` each.
     pub set: &'a [String],
+    /// What another option changes as well.
+    pub set_by: Option<SetBy<'a>>,
     /// The profile that is put over the rest of the file.
     pub profile: Option<&'a str>,
     /// `AXIS=VALUE` each: only these cells.
@@ -85,6 +87,7 @@ fn planned(grid: &GridFile<'_>, source: GridSource, base_dir: PathBuf) -> Result
     let request = Request {
         source,
         set: grid.set,
+        set_by: grid.set_by,
         profile: grid.profile,
         only: grid.only,
         seed: grid.seed,
@@ -99,7 +102,20 @@ fn planned(grid: &GridFile<'_>, source: GridSource, base_dir: PathBuf) -> Result
         catalogue: &catalogue,
         base_dir,
     };
-    Ok(config::load(&request)?)
+    Ok(Plan { asked: asked(grid), ..config::load(&request)? })
+}
+
+/// What the command line makes of a grid, but for which of its cells are run, how often and for how long.
+fn asked(grid: &GridFile<'_>) -> Vec<String> {
+    let set = grid.set.iter().chain(grid.set_by.into_iter().flat_map(|by| by.set));
+    let set = set.flat_map(|argument| ["--set".to_owned(), argument.clone()]);
+    let profile = grid.profile.map(|name| ["--profile".to_owned(), name.to_owned()]);
+    let seed = grid.seed.map(|seed| ["--seed".to_owned(), seed.to_string()]);
+    let cells = (grid.max_cells != MOST_CELLS)
+        .then(|| ["--max-cells".to_owned(), grid.max_cells.to_string()]);
+    let full = grid.full.then(|| "--full".to_owned());
+    let pairs = [profile, seed, cells].into_iter().flatten().flatten();
+    set.chain(pairs).chain(full).collect()
 }
 
 /// The grid of this name that came with an installed program, where the path itself leads nowhere.

@@ -9,6 +9,7 @@ use super::output;
 use crate::app::Fault;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::config::shown::ShownSettings;
+use crate::report::layout::counted;
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The format of a list, where there is one.
@@ -18,11 +19,38 @@ pub fn format(asked: ReportFormat) -> Result<Format, Fault> {
         .ok_or_else(|| Fault::new("--dry-run has no such format").hint("choose table, json or csv"))
 }
 
+/// How many runs there will be, as far as anybody knows; `runs`: those that are known before the first of them has ended.
+fn extent(plan: &Plan, runs: &[PlannedRun]) -> String {
+    let count = runs.len();
+    let cells = counted(runs.iter().filter(|run| run.repeat == 1).count(), "cell");
+    let most = plan.repeats.most();
+    match plan.search {
+        Some(policy) => match policy.trials {
+            Some(trials) => format!("a search among {cells}, {} at most", counted(trials, "run")),
+            None => format!("a search among {cells}, as many runs as its time allows"),
+        },
+        None if plan.repeats.planned() == most => counted(count, "run"),
+        None => format!(
+            "{cells}, each run until its figures are known, {} at most",
+            counted(count as u64 * u64::from(most), "run")
+        ),
+    }
+}
+
+/// The runs that are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Which.
+    pub runs: &'a [PlannedRun],
+    /// How many there will be.
+    pub extent: &'a str,
+}
+
 /// Writes these runs of the plan. A key is called as in the grid file, with its base unit behind it where it has one.
 pub fn render(
     out: &mut dyn Write,
     plan: &Plan,
-    runs: &[PlannedRun],
+    Shown { runs, extent }: Shown<'_>,
     format: Format,
     width: usize,
 ) -> Result<(), Fault> {
@@ -30,7 +58,8 @@ pub fn render(
     let rows = runs.iter().map(|run| PlanRow { run: run.run.clone(), settings: shown.of(run) });
     match format {
         Format::Table => {
-            out.write_all(plan_table(&plan.name, rows, &plan.sources, width).as_bytes())?;
+            let table = plan_table((&plan.name, extent), rows, &plan.sources, width);
+            out.write_all(table.as_bytes())?;
         }
         Format::Json => plan_json(out, &plan.name, rows, &plan.sources)?,
         Format::Csv => plan_csv(out, rows)?,
@@ -41,7 +70,9 @@ pub fn render(
 /// Prints them.
 pub fn print(plan: &Plan, runs: &[PlannedRun], asked: ReportFormat) -> Result<(), Fault> {
     let format = format(asked)?;
-    output::print_with(|out| render(out, plan, runs, format, output::stdout_width()))
+    let extent = extent(plan, runs);
+    let shown = Shown { runs, extent: &extent };
+    output::print_with(|out| render(out, plan, shown, format, output::stdout_width()))
 }
 
 #[cfg(test)]
@@ -94,8 +125,20 @@ mod tests {
             texts: Vec::new(),
             keys: serde_json::Value::Null,
             sources: vec![("train.epochs".to_owned(), "grid.toml:9".to_owned())],
+            asked: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    #[test]
+    fn it_is_said_how_many_runs_there_may_be() {
+        let most = |repeats| {
+            let plan = Plan { repeats, ..plan() };
+            extent(&plan, &plan.runs)
+        };
+        assert_eq!(most(Repeats::Fixed(1)), "2 runs");
+        let auto = "2 cells, each run until its figures are known, 10 runs at most";
+        assert_eq!(most(Repeats::AUTO), auto);
     }
 
     #[test]
@@ -105,7 +148,9 @@ mod tests {
             [("table", Format::Table), ("json", Format::Json), ("csv", Format::Csv)]
         {
             let mut text = Vec::new();
-            render(&mut text, &plan, &plan.runs, format, 80).unwrap();
+            let extent = extent(&plan, &plan.runs);
+            let shown = Shown { runs: &plan.runs, extent: &extent };
+            render(&mut text, &plan, shown, format, 80).unwrap();
             let text = String::from_utf8(text).unwrap();
             insta::assert_snapshot!(format!("dry_run_{name}"), text);
         }

@@ -50,6 +50,7 @@ impl Settings {
             keys: serde_json::Value::Null,
             sources: Vec::new(),
             texts: Vec::new(),
+            asked: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -155,6 +155,7 @@ fn request<'a>(asked: &CommandRequest<'a>, one: bool) -> Request<'a> {
     Request {
         source: GridSource::Stdin(Vec::new()),
         set: &[],
+        set_by: None,
         profile: None,
         only: &[],
         seed: None,
@@ -251,7 +252,7 @@ fn unset(run: &mut PlannedRun, goals: &[MetricName]) {
 fn said(asked: &CommandRequest<'_>, problems: &mut Problems) -> Table {
     let mut root = Table::default();
     refuse(asked.set, problems);
-    set::apply(&mut root, asked.set, problems);
+    set::apply(&mut root, set::all(asked.set, None), problems);
     if let Some(timeout) = asked.timeout {
         let node = argument("--timeout", timeout, problems);
         // What is wrong with it is said of the flag: nobody wrote the key.

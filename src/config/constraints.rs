@@ -197,7 +197,11 @@ mod tests {
             let text = problems.add_file("f".into(), format!("[constraints]\n{body}"));
             let mut root = crate::document::tree::parse_document(text, &mut problems).unwrap();
             let set = "constraints.serve.latency_p99=<= 7ms".to_owned();
-            super::super::set::apply(&mut root, &[set], &mut problems);
+            super::super::set::apply(
+                &mut root,
+                super::super::set::all(&[set], None),
+                &mut problems,
+            );
             let table = read::table(&root, "constraints", &mut problems).unwrap().0;
             let found = read(table, &[], &mut problems);
             let found = problems.check(Some(found)).unwrap();

@@ -36,7 +36,7 @@ pub(super) fn read_source(source: &GridSource, problems: &mut Problems) -> Optio
         Ok(bytes) => bytes,
         Err(why) => {
             let text = problems.add_file(origin, String::new());
-            problems.error(Place::whole(text), format!("cannot read the grid: {why}"));
+            problems.error(Place::whole(text), format!("cannot read the file: {why}"));
             return None;
         }
     };
@@ -49,8 +49,8 @@ pub(super) fn read_source(source: &GridSource, problems: &mut Problems) -> Optio
             let span = Some((at, at + '\u{fffd}'.len_utf8()));
             problems.error_with(
                 Place { text, span },
-                "the grid is not UTF-8 text",
-                "save the file as UTF-8",
+                "the file is not UTF-8 text",
+                "save it as UTF-8",
             );
             None
         }

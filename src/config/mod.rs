@@ -59,7 +59,7 @@ pub use crate::document::{ConfigError, Diagnostic, Excerpt};
 pub use command::{CommandRequest, command};
 pub use metrics::named as metrics_named;
 pub use world::{
-    DatasetCatalogue, DatasetFacts, GridSource, GridText, MachineFacts, Request, ScriptFacts,
+    DatasetCatalogue, DatasetFacts, GridSource, GridText, MachineFacts, Request, ScriptFacts, SetBy,
 };
 
 use crate::document::problems::{Place, Problems};
@@ -149,7 +149,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut document = layers::read(source, folder, request.profile, &mut problems)?;
     let Document { root, bases, .. } = &mut document;
     let before = request.keeps_names.then(|| root.clone());
-    set::apply(root, request.set, &mut problems);
+    set::apply(root, set::all(request.set, request.set_by), &mut problems);
     let (sources, keys) = (layers::sources(root, &problems), keys(root, request));
     let recorded = recorded::read(root, bases, &mut problems);
     let before = before.map(|root| unset(root, &recorded));
@@ -251,7 +251,7 @@ impl Told<'_> {
                 .threads(machine.cores()),
             bases: self.bases,
             axes: self.axes,
-            narrowed: set::touches(request.set, "grid"),
+            narrowed: set::touches(set::all(request.set, request.set_by), "grid"),
             max_cells: request.max_cells,
         }
     }

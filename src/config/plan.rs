@@ -81,6 +81,9 @@ pub struct Plan {
     /// The texts of the grid, as they were read; none of what is no grid file.
     #[serde(skip)]
     pub texts: Vec<GridText>,
+    /// What the command line makes of the grid, as its words: with them and `--only` a cell of this plan is run again.
+    #[serde(skip)]
+    pub asked: Vec<String>,
     /// What was found in the files of data sets since nobody says it.
     #[serde(skip)]
     pub notes: Vec<String>,

@@ -1,37 +1,64 @@
 //! `--set KEY=VALUE`: any key of the grid file, its value typed as TOML.
 
 use super::schema::overridable;
+use super::world::SetBy;
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::{self, Entry, Node, Table, Value};
 
-const FLAG: &str = "--set ";
+/// The option that sets any key.
+const FLAG: &str = "--set";
 /// Tables within tables that a key may reach into; `[worker] options` is the only free one.
 const DEEPEST: usize = 16;
 
-/// Puts every `--set` on top of the file, a later one over an earlier one.
-pub(super) fn apply(root: &mut Table, set: &[String], problems: &mut Problems) {
-    for argument in set {
-        let text = problems.add_argument(format!("{FLAG}{argument}"));
-        apply_one(root, argument, text, problems);
+/// Every `KEY=VALUE` that a command line sets, with its option.
+pub(super) fn all<'a>(
+    set: &'a [String],
+    by: Option<SetBy<'a>>,
+) -> impl Iterator<Item = (&'static str, &'a String)> {
+    let own = set.iter().map(|argument| (FLAG, argument));
+    let by = by.into_iter().flat_map(|by| by.set.iter().map(move |argument| (by.flag, argument)));
+    own.chain(by)
+}
+
+/// Puts every one on top of the file, a later one over an earlier one.
+pub(super) fn apply<'a>(
+    root: &mut Table,
+    set: impl Iterator<Item = (&'static str, &'a String)>,
+    problems: &mut Problems,
+) {
+    for (flag, argument) in set {
+        let text = problems.add_argument(format!("{flag} {argument}"));
+        apply_one(root, &Argument { flag, argument, text }, problems);
     }
 }
 
-/// Whether any `--set` changes `table`.
-pub(super) fn touches(set: &[String], table: &str) -> bool {
-    set.iter().any(|argument| {
+/// Whether any of them changes `table`.
+pub(super) fn touches<'a>(
+    mut set: impl Iterator<Item = (&'static str, &'a String)>,
+    table: &str,
+) -> bool {
+    set.any(|(_, argument)| {
         let key = argument.split('=').next().unwrap_or_default();
         key.split('.').next().map(str::trim) == Some(table)
     })
 }
 
-fn apply_one(root: &mut Table, argument: &str, text: usize, problems: &mut Problems) {
-    let at =
-        |from: usize, to: usize| Place { text, span: Some((FLAG.len() + from, FLAG.len() + to)) };
+/// One `KEY=VALUE`, its option, and where both stand.
+struct Argument<'a> {
+    flag: &'static str,
+    argument: &'a str,
+    text: usize,
+}
+
+fn apply_one(root: &mut Table, of: &Argument<'_>, problems: &mut Problems) {
+    let &Argument { flag, argument, text } = of;
+    let lead = flag.len() + 1;
+    let at = |from: usize, to: usize| Place { text, span: Some((lead + from, lead + to)) };
     let Some((path, raw)) = argument.split_once('=') else {
         problems.error_with(
             at(0, argument.len()),
-            "--set needs KEY=VALUE",
-            "for example --set grid.batch_size=[32,128]",
+            format!("{flag} needs KEY=VALUE"),
+            format!("for example {flag} grid.batch_size=[32,128]"),
         );
         return;
     };
@@ -40,16 +67,16 @@ fn apply_one(root: &mut Table, argument: &str, text: usize, problems: &mut Probl
     if keys.len() > DEEPEST || keys.iter().any(|key| !is_bare_key(key)) {
         problems.error_with(
             key_place,
-            "--set needs a key of the grid file before the `=`",
-            "for example --set train.epochs=20",
+            format!("{flag} needs a key of the grid file before the `=`"),
+            format!("for example {flag} train.epochs=20"),
         );
         return;
     }
     let start = path.len() + 1;
-    let lead = raw.len() - raw.trim_start().len();
-    let scalar = Scalar { text, offset: FLAG.len() + start + lead };
+    let blank = raw.len() - raw.trim_start().len();
+    let scalar = Scalar { text, offset: lead + start + blank };
     if raw.trim().is_empty() {
-        problems.error(at(0, argument.len()), "--set needs a value after the `=`");
+        problems.error(at(0, argument.len()), format!("{flag} needs a value after the `=`"));
         return;
     }
     if let Some(node) = scalar.value(raw.trim(), problems) {
@@ -161,8 +188,8 @@ fn insert(table: &mut Table, keys: &[&str], key_place: Place, node: Node, proble
         Value::Table(inner) => insert(inner, rest, key_place, node, problems),
         Value::List(_) => problems.error_with(
             key_place,
-            format!("`{key}` is a list, whose items --set cannot reach"),
-            format!("give the whole list: --set '{key}=[{{...}}]'"),
+            format!("`{key}` is a list, whose items no argument can reach"),
+            format!("give the whole list: '{key}=[{{...}}]'"),
         ),
         _ => problems
             .error(key_place, format!("`{key}` is a value, so it has no key `{}`", rest.join("."))),
@@ -177,7 +204,7 @@ mod tests {
         let mut problems = Problems::default();
         let text = problems.add_file("f".into(), "name = \"n\"\n[grid]\nmodel = \"mlp\"\n".into());
         let mut root = tree::parse_document(text, &mut problems).unwrap();
-        apply(&mut root, &[argument.to_owned()], &mut problems);
+        apply(&mut root, all(&[argument.to_owned()], None), &mut problems);
         problems.check(Some(())).map_err(|error| error.to_string())?;
         let key = argument.split('=').next().unwrap();
         let mut table = &root;
@@ -212,6 +239,18 @@ mod tests {
         ] {
             assert_eq!(set(argument).as_deref(), Ok(expected), "{argument}");
         }
+    }
+
+    #[test]
+    fn a_mistake_is_shown_with_the_option_that_has_it() {
+        let mut problems = Problems::default();
+        let text = problems.add_file("f".into(), "name = \"n\"\n".into());
+        let mut root = tree::parse_document(text, &mut problems).unwrap();
+        let by = SetBy { flag: "--set-b", set: &["grid.model=".to_owned()] };
+        apply(&mut root, all(&["name=x".to_owned()], Some(by)), &mut problems);
+        let error = problems.check(Some(())).unwrap_err().to_string();
+        assert!(error.contains("--set-b needs a value"), "{error}");
+        assert!(error.contains("   | --set-b grid.model=\n   |         ^^^^^^^^^^^"), "{error}");
     }
 
     #[test]

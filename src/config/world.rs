@@ -48,6 +48,15 @@ pub struct GridText {
     pub body: String,
 }
 
+/// What another option than `--set` changes as that does: `KEY=VALUE` each.
+#[derive(Debug, Clone, Copy)]
+pub struct SetBy<'a> {
+    /// The option.
+    pub flag: &'static str,
+    /// What it says.
+    pub set: &'a [String],
+}
+
 /// What the plan needs to know of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineFacts {
@@ -107,6 +116,8 @@ pub struct Request<'a> {
     pub source: GridSource,
     /// Each `--set KEY=VALUE`.
     pub set: &'a [String],
+    /// What another option sets on top of it.
+    pub set_by: Option<SetBy<'a>>,
     /// `--profile`: settings of the file that are put over the rest of it.
     pub profile: Option<&'a str>,
     /// Each `--only AXIS=VALUE[,VALUE]`.

@@ -30,6 +30,9 @@ pub struct Found {
     pub is_hopeless: bool,
     /// The grid file.
     pub grid: Option<String>,
+    /// What the command line made of it, as its words.
+    #[serde(default)]
+    pub asked: Vec<String>,
     /// What its model says along each axis, the others as in the first of the recommended cells.
     #[serde(default)]
     pub slices: Vec<Slice>,
@@ -70,7 +73,7 @@ pub struct SlicePoint {
 pub struct Choice {
     /// Its name.
     pub cell: String,
-    /// `batch_size=32` for each axis on which the cells differ.
+    /// `batch_size=32` for each axis on which the cells of the grid differ.
     pub axes: Vec<String>,
 }
 
@@ -124,9 +127,14 @@ impl Found {
                 choice.cell,
                 quoted(grid)
             );
+            for word in &self.asked {
+                let _ = write!(line, " {}", quoted(word));
+            }
             for axis in &choice.axes {
                 let _ = write!(line, " --only {}", quoted(axis));
             }
+            // The folder of the search holds what it has found.
+            let _ = write!(line, " --out {}", quoted(&format!("results/{}", choice.cell)));
             line
         };
         let mut lines: Vec<String> = self.recommended.iter().take(SHOWN).map(choice).collect();
@@ -210,10 +218,11 @@ mod tests {
         };
         let none = Found { nearest: Some(near), ..found(&[]) };
         let grid = Some("my grid.toml".to_owned());
+        let asked = ["--set", "train.epochs=3"].map(str::to_owned).into();
         for (found, says) in [
             (
-                Found { grid, ..found(&["a"]) },
-                "recommended: a; alone: perftune run 'my grid.toml' --only wide=6 --only 'kind=it'\\''s a'\n",
+                Found { grid, asked, ..found(&["a"]) },
+                "recommended: a; alone: perftune run 'my grid.toml' --set train.epochs=3 --only wide=6 --only 'kind=it'\\''s a' --out results/a\n",
             ),
             (
                 found(&[]),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::data::cell;
-use super::layout::{Align, Column, counted, harmless, render, wrap};
+use super::layout::{Align, Column, harmless, render, wrap};
 use super::{ReportError, json, write_csv};
 
 /// One planned run: its name and its resolved settings by the names that the grid file has for them, in base units.
@@ -52,8 +52,10 @@ impl Told<'_> {
 
 /// What would be run, for people: settings that all runs share once, the others in a table. No row is kept: there may be a
 /// hundred thousand.
+///
+/// `extent`: how many runs there will be.
 pub fn plan_table<'a>(
-    name: &str,
+    (name, extent): (&str, &str),
     rows: impl Iterator<Item = PlanRow<'a>>,
     sources: &[(String, String)],
     width: usize,
@@ -75,7 +77,7 @@ pub fn plan_table<'a>(
         }
         runs.push(row.run);
     }
-    let mut out = format!("{name}: {}\n", counted(runs.len(), "run"));
+    let mut out = wrap(&format!("{name}: {extent}"), width, "  ");
     if runs.is_empty() {
         return out;
     }
@@ -234,13 +236,13 @@ mod tests {
             .map(|(key, place)| (key.to_owned(), place.to_owned()));
         insta::assert_snapshot!(
             "plan_table",
-            plan_table("three-by-three", rows().into_iter(), &said, 80)
+            plan_table(("three-by-three", "3 runs"), rows().into_iter(), &said, 80)
         );
         insta::assert_snapshot!(
             "plan_table_one",
-            plan_table("one", rows().into_iter().take(1), &said[..1], 80)
+            plan_table(("one", "1 run"), rows().into_iter().take(1), &said[..1], 80)
         );
-        assert_eq!(plan_table("none", [].into_iter(), &[], 80), "none: 0 runs\n");
+        assert_eq!(plan_table(("none", "0 runs"), [].into_iter(), &[], 80), "none: 0 runs\n");
     }
 
     #[test]

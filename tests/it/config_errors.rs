@@ -121,6 +121,7 @@ impl Arguments {
             profile: None,
             source,
             set: &self.set,
+            set_by: None,
             only: &self.only,
             seed: self.seed,
             repeat: self.repeat.map(Repeats::Fixed),
@@ -303,7 +304,7 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
 fn files_that_cannot_be_read_are_named() {
     for path in ["tests/configs/nowhere.toml", "tests/configs", "/dev/zero"] {
         let error = Arguments::default().load(GridSource::Path(path.into())).unwrap_err().render();
-        assert!(error.starts_with("error: cannot read the grid: "), "{error}");
+        assert!(error.starts_with("error: cannot read the file: "), "{error}");
         assert!(error.contains(path), "{error}");
     }
 }

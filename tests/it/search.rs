@@ -121,6 +121,14 @@ fn a_grid_that_fits_is_run_whole_and_random_cells_are_taken_once() {
     let fits = lab(GRID);
     let said = flat(&fits.run(&["--only", "wide=1,2", "--only", "kind=b"]).exits(0).stdout);
     assert!(said.contains("searched 20 of 20 cells"), "{said}");
+    // The axes that were not searched are named too: without them the command would search all cells.
+    let cell = recommended(&said);
+    assert!(said.contains(&format!(" --only kind=b --out results/{cell}")), "{said}");
+    let alone = fits.run(&["--only", "wide=1", "--only", "deep=1", "--only", "kind=b", "--fresh"]);
+    let said = flat(&alone.exits(0).stdout);
+    assert!(said.contains(" --only wide=1 --only deep=1 --only kind=b --out results/"), "{said}");
+    let dry = fits.run(&["--dry-run"]).exits(0).stdout;
+    assert!(dry.starts_with("t: a search among 300 cells, 30 runs at most\n"), "{dry}");
     let random = lab(&GRID.replace("trials = 30", "trials = 30\nmethod = \"random\""));
     let shown = random.run(&[]).exits(0);
     assert!(flat(&shown.stdout).contains("searched 30 of 300 cells"), "{}", shown.stdout);
@@ -136,7 +144,8 @@ fn what_is_recommended_stands_in_every_report() {
     let cell = recommended(&said);
     let only = cell.split('-').filter_map(|part| part.split_once('_'));
     let only: String = only.flat_map(|(axis, value)| [" --only ", axis, "=", value]).collect();
-    assert!(said.contains(&format!("alone: perftune run grid.toml{only}")), "{only}: {said}");
+    let alone = format!("alone: perftune run grid.toml --seed 3{only} --out results/{cell}");
+    assert!(said.contains(&alone), "{alone}: {said}");
     let report = |format: &str| {
         let of = ["report", "results/t", "--format", format];
         lab.call(&of).exits(0).stdout

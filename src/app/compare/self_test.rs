@@ -120,6 +120,7 @@ fn side(grid: &Path, seed: u64, blocks: u32, factor: f64) -> Result<ComparedSide
     let plan = load(&GridFile {
         path: grid,
         set: &set,
+        set_by: None,
         profile: None,
         only: &[],
         seed: Some(seed),

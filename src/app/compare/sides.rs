@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::app::Fault;
 use crate::app::distinct::distinct;
 use crate::app::grid::{GridFile, load};
+use crate::config::SetBy;
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
 use crate::event::Arm;
 use crate::gate::GatePolicy;
@@ -141,25 +142,25 @@ pub struct SidesRequest<'a> {
 }
 
 impl SidesRequest<'_> {
-    fn load(&self, path: &Path, own: &[String]) -> Result<Plan, Fault> {
+    fn load(&self, path: &Path, own: SetBy<'_>) -> Result<Plan, Fault> {
         if path.as_os_str() == "-" {
             return Err(Fault::new("a comparison reads its grids more than once")
                 .hint("write the grid to a file instead of the standard input"));
         }
-        let set = [self.grid.set, own].concat();
         let repeat = Some(Repeats::Fixed(2 * self.blocks));
-        load(&GridFile { path, set: &set, repeat, keeps_names: false, ..self.grid })
+        load(&GridFile { path, set_by: Some(own), repeat, keeps_names: false, ..self.grid })
     }
 
     /// Both sides, before it is known which cells both have.
     pub fn load_both(&self) -> Result<[ComparedSide; 2], Fault> {
-        let candidate = self.load(self.grid.path, self.set_b)?;
+        let candidate = self.load(self.grid.path, SetBy { flag: "--set-b", set: self.set_b })?;
         let named = Baseline::find(self.against)?;
         let grid = match &named {
             Baseline::Grid(grid) => grid,
             Baseline::Worker(_) | Baseline::Build(_) => self.grid.path,
         };
-        let baseline = self.load(grid, self.set_a).map_err(|fault| match &named {
+        let own = SetBy { flag: "--set-a", set: self.set_a };
+        let baseline = self.load(grid, own).map_err(|fault| match &named {
             Baseline::Grid(path) if path.extension().is_none_or(|end| end != "toml") => {
                 let hint =
                     "{} is no program that can be started (it is not executable), so that it was read as a grid file";

@@ -112,6 +112,10 @@ struct Searcher {
     earlier: Vec<RunRecord>,
     /// The grid file, where there is one.
     file: Option<String>,
+    /// What the command line made of it.
+    asked: Vec<String>,
+    /// The axes on which the cells of the whole grid differ.
+    varying: Vec<String>,
 }
 
 impl Searcher {
@@ -126,8 +130,19 @@ impl Searcher {
         let ((space, keys), places) = (space(cells), places.collect());
         let named = cells.iter().map(|run| (run.cell.clone(), Arc::clone(&run.job))).collect();
         let file = plan.file.as_ref().map(|file| file.display().to_string());
-        let cells = named;
-        Self { policy, space, keys, aims, metrics, cells, places, earlier, file }
+        Self {
+            policy,
+            space,
+            keys,
+            aims,
+            metrics,
+            cells: named,
+            places,
+            earlier,
+            file,
+            asked: plan.asked.clone(),
+            varying: plan.varying.clone(),
+        }
     }
 
     /// What these runs say, and before them the earlier ones: but for those of which there is now a run of the same seed, which
@@ -188,6 +203,7 @@ impl Searcher {
             nearest,
             is_hopeless: search.is_hopeless(),
             grid: self.file.clone(),
+            asked: self.asked.clone(),
             slices: recommended.first().map(|cell| self.slices(&search, *cell)).unwrap_or_default(),
         }
     }
@@ -219,11 +235,15 @@ impl Searcher {
         search.slices(cell).into_iter().map(slice).collect()
     }
 
-    /// `batch_size=32` for each axis on which the cells differ: what `--only` takes.
+    /// `batch_size=32` for each axis on which the cells of the grid differ, those that were not to be searched among them: what
+    /// `--only` takes.
     fn alone(&self, cell: usize) -> Vec<String> {
         let list = AxisList::of(self.cells.iter().map(|(_, job)| &**job));
         let own = &self.cells[cell].1;
-        let differs = |def: &&AxisDef| self.cells.iter().any(|(_, job)| def.of(job) != def.of(own));
+        let differs = |def: &&AxisDef| {
+            self.varying.iter().any(|key| def.key == **key)
+                || self.cells.iter().any(|(_, job)| def.of(job) != def.of(own))
+        };
         let set = list.defs().filter(differs).map(|def| (def, def.of(own)));
         let set = set.filter(|(_, value)| *value != AxisValue::Unset);
         set.map(|(def, value)| format!("{}={value}", def.key)).collect()

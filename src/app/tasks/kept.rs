@@ -130,6 +130,7 @@ impl KeptPlan {
         let grid = GridFile {
             path,
             set,
+            set_by: None,
             profile: profile.as_deref(),
             only,
             seed: *seed,

@@ -31,6 +31,13 @@ pub(super) fn headline(sides: &ComparedSides, blocks: u32) -> String {
     )
 }
 
+/// What is run of one side.
+fn extent(sides: &ComparedSides, blocks: u32) -> String {
+    let cells = sides.cells.len();
+    let runs = counted(cells as u64 * u64::from(blocks * RUNS / 2), "run");
+    format!("{}, {runs}", counted(cells, "cell"))
+}
+
 /// Prints what would be run.
 pub(super) fn print(args: &RunArgs, sides: &ComparedSides, alpha: f64) -> Result<(), Fault> {
     let format = dry_run::format(args.format)?;
@@ -63,7 +70,9 @@ fn table(
     for arm in Arm::BOTH {
         let side = sides.of(arm);
         let mut plan = Vec::new();
-        dry_run::render(&mut plan, &side.plan, &first_repeats(side), Format::Table, width)?;
+        let (runs, extent) = (first_repeats(side), extent(sides, args.compare.blocks));
+        let shown = dry_run::Shown { runs: &runs, extent: &extent };
+        dry_run::render(&mut plan, &side.plan, shown, Format::Table, width)?;
         let _ = write!(text, "\n{arm}: {}", String::from_utf8_lossy(&plan));
     }
     let why = match args.seed {
@@ -110,7 +119,8 @@ fn document(
     for arm in Arm::BOTH {
         let side = sides.of(arm);
         let mut plan = Vec::new();
-        dry_run::render(&mut plan, &side.plan, &first_repeats(side), Format::Json, 0)?;
+        let shown = dry_run::Shown { runs: &first_repeats(side), extent: "" };
+        dry_run::render(&mut plan, &side.plan, shown, Format::Json, 0)?;
         document[arm.name()] = json!({
             "grid": side.grid,
             "worker": side.program,

@@ -165,6 +165,7 @@ impl RunArgs {
         GridFile {
             path: &self.grid,
             set: &self.set,
+            set_by: None,
             profile: self.profile.as_deref(),
             only: &self.only,
             seed: self.seed,
