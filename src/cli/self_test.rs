@@ -12,7 +12,7 @@ use super::progress;
 use crate::app::Fault;
 use crate::app::compare;
 use crate::app::compare::self_test::{self, Proof, SLOWED};
-use crate::gate::{Row, RowVerdict};
+use crate::gate::Row;
 use crate::report::layout::wrap;
 use crate::units;
 
@@ -82,14 +82,7 @@ fn said(proof: &Proof) -> String {
         _ => format!("not red (exit code {code})"),
     };
     let percent = (slowdown.0 * 1e6).round() / 1e4;
-    let floors = proof.judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info);
-    let floor = floors.map(|row| row.floor).reduce(f64::min).unwrap_or_default();
-    let below = if slowdown.0 < floor {
-        format!("; less than the floor of {} is called no slowdown", units::percent(floor))
-    } else {
-        String::new()
-    };
-    format!("candidate slower by {percent}% in {SLOWED}, {blocks} blocks: {seen}{below}")
+    format!("candidate slower by {percent}% in {SLOWED}, {blocks} blocks: {seen}")
 }
 
 fn line(row: &Row) -> String {

@@ -18,7 +18,7 @@ use crate::gate::blocks::{LOOK, needed};
 use crate::gate::{GatePolicy, Judgement, Outcome, Row, RowVerdict};
 use crate::schedule::Repeats;
 use crate::store::Existing;
-use crate::units::Share;
+use crate::units::{Share, Unit, percent};
 
 /// Long enough for every statistic of the gate, of which the one of rates needs a second of work at least.
 const GRID: &str = r#"name = "self-test"
@@ -107,8 +107,30 @@ pub fn self_test(
         Ok(Some(Proof { slowdown, blocks, judgement: comparison.judge(&measured)? }))
     };
     let Some(same) = proof("same", None)? else { return Ok(None) };
+    findable(slowdown, &same.judgement)?;
     let slowed = proof("slowed", Some(slowdown))?;
     Ok(slowed.map(|slowed| [same, slowed]))
+}
+
+/// Refuses a slowdown that is below what the gate can find: that it stays quiet then is no fault of it.
+fn findable(slowdown: Share, judgement: &Judgement) -> Result<(), Fault> {
+    let is_time = |row: &&Row| row.metric.def().is_some_and(|metric| metric.unit == Unit::Seconds);
+    let times = judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info).filter(is_time);
+    let seen = times.filter_map(|row| Some((row.detectable?, row.floor)));
+    let Some((least, floor)) = seen.min_by(|(one, _), (other, _)| one.total_cmp(other)) else {
+        return Ok(());
+    };
+    if slowdown.0 >= least {
+        return Ok(());
+    }
+    let what = format!(
+        "--slowdown {} is less than this gate promises to find: with its floor of {} and the noise of the script, {} in four of five \
+         comparisons",
+        percent(slowdown.0),
+        percent(floor),
+        percent(least)
+    );
+    Err(Fault::new(what).hint("choose a larger --slowdown, or a smaller floor in the gate file"))
 }
 
 /// A side whose slowed cell takes `factor` times as long.
