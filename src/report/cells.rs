@@ -177,10 +177,11 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
     match half.filter(|half| half.is_finite()) {
         Some(half) => {
             let open = row.known == Some(false) && headline.metric.is_peak();
-            let rows = cell.runs.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
-            let caveat = match open {
-                true => Some(Caveat::Open),
-                false => rows.into_iter().any(is_lower_end).then_some(Caveat::Unasked),
+            let mut rows = cell.runs.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
+            let caveat = if open {
+                Some(Caveat::Open)
+            } else {
+                rows.any(is_lower_end).then_some(Caveat::Unasked)
             };
             let sign = if caveat.is_some() { "~" } else { "" };
             Cell { text: format!("{sign}{shown} ±{}", whole_percent(half)), caveat, ..of_page }

@@ -11,7 +11,7 @@ pub(super) fn unread(records: &[RunRecord]) -> Vec<String> {
     for row in whole.flat_map(|record| &record.metrics) {
         let Some(why) = lack(row) else { continue };
         let (metric, why) = (row.metric.as_str(), super::one_line(&words::note(why, row.unit)));
-        match found.iter_mut().find(|(same, said, _)| (*same, &*said) == (metric, &why)) {
+        match found.iter_mut().find(|(same, said, _)| (*same, &**said) == (metric, why.as_str())) {
             Some((.., count)) => *count += 1,
             None => found.push((metric, why, 1)),
         }

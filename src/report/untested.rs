@@ -70,9 +70,10 @@ mod tests {
         let mut record = left();
         record.stop.reason = StopReason::Infeasible;
         let row = record.metrics.iter_mut().find(|row| row.metric == MetricId::TestAccuracy);
-        row.unwrap().notes = vec![match in_training {
-            true => Note::HalfTrained { by: ToTheEnd::Whole },
-            false => Note::NotTested { before_training: true },
+        row.unwrap().notes = vec![if in_training {
+            Note::HalfTrained { by: ToTheEnd::Whole }
+        } else {
+            Note::NotTested { before_training: true }
         }];
         record
     }

@@ -400,7 +400,7 @@ mod tests {
     /// is what `docs/deployment.md` says of limits that are far away.
     #[test]
     fn a_limit_far_from_every_step_decides_nothing_of_the_tail() {
-        let quick = series([23_000; 19_794]);
+        let quick = series(std::iter::repeat_n(23_000, 19_794));
         for (level, decided) in
             [(0.5, true), (0.75, true), (0.9, false), (0.95, false), (0.99, false)]
         {

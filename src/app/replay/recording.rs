@@ -71,7 +71,9 @@ pub(in crate::app) fn feed<T>(
                 if let WorkerEvent::Phase { phase } = &envelope.event {
                     here = Some(phase.stage());
                 }
-                controllers.iter_mut().for_each(|c| on_worker(c, &envelope));
+                for controller in controllers.iter_mut() {
+                    on_worker(controller, &envelope);
+                }
             }
             Line::Sample(sample) => controllers.iter_mut().for_each(|c| on_sample(c, &sample)),
             Line::Asked { what, .. } => {
