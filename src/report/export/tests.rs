@@ -11,7 +11,7 @@ use crate::report::front::{FrontReport, Mark};
 /// What takes more than a step for each row would be seen: each cell has settings of its own.
 #[test]
 fn a_large_grid_is_written_row_by_row() {
-    const CELLS: usize = 10_000;
+    const CELLS: usize = 1_000;
     let few = handed();
     let front = few.front.unwrap();
     let named = |at: usize| format!("cell-{at}");
