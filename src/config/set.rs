@@ -28,7 +28,7 @@ pub(super) fn apply<'a>(
 ) {
     for (flag, argument) in set {
         let text = problems.add_argument(format!("{flag} {argument}"));
-        apply_one(root, &Argument { flag, argument, text }, problems);
+        apply_one(root, &Argument { flag, said: argument, text }, problems);
     }
 }
 
@@ -46,12 +46,12 @@ pub(super) fn touches<'a>(
 /// One `KEY=VALUE`, its option, and where both stand.
 struct Argument<'a> {
     flag: &'static str,
-    argument: &'a str,
+    said: &'a str,
     text: usize,
 }
 
 fn apply_one(root: &mut Table, of: &Argument<'_>, problems: &mut Problems) {
-    let &Argument { flag, argument, text } = of;
+    let &Argument { flag, said: argument, text } = of;
     let lead = flag.len() + 1;
     let at = |from: usize, to: usize| Place { text, span: Some((lead + from, lead + to)) };
     let Some((path, raw)) = argument.split_once('=') else {

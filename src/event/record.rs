@@ -15,6 +15,7 @@ use super::lane::Lane;
 use super::limits::Limits;
 use super::note::{LeftOut, Note};
 use super::stop::StopRecord;
+use super::words::words;
 use super::worker::optional;
 use crate::metric::MetricName;
 use crate::units::Unit;
@@ -62,22 +63,7 @@ pub enum Feasibility {
     Undecided,
 }
 
-impl Feasibility {
-    /// In one word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Feasible => "feasible",
-            Self::Infeasible => "infeasible",
-            Self::Undecided => "undecided",
-        }
-    }
-}
-
-impl fmt::Display for Feasibility {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
-    }
-}
+words!(pub Feasibility { Feasible = "feasible", Infeasible = "infeasible", Undecided = "undecided" });
 
 /// What becomes of a run's constraints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

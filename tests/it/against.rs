@@ -244,8 +244,8 @@ fn a_dry_run_shows_both_sides_and_the_order() {
     let gone = lab.run(&gone).exits(2);
     assert!(gone.stderr.contains("cannot read the file: "), "{}", gone.stderr);
     for word in [
-        "baseline: t: 2 runs",
-        "candidate: t: 2 runs",
+        "baseline: t: 2 cells, 40 runs",
+        "candidate: t: 2 cells, 40 runs",
         "0.5",
         "block 2:",
         "ABBA",

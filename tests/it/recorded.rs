@@ -105,7 +105,7 @@ fn a_plan_says_which_configurations_of_the_table_there_are() {
     fs::write(lab.path("table.csv"), holes).unwrap();
     let shown = lab.run(&["--dry-run"]).exits(0);
     let says = "not in the table, and so left out: 1 of 6 cells, such as old-a_x-b_2";
-    assert!(shown.stderr.contains(says) && shown.stdout.contains("t: 5 runs"), "{shown:#?}");
+    assert!(shown.stderr.contains(says) && shown.stdout.contains("t: 5 cells"), "{shown:#?}");
     // What the grid asks for and the table cannot say.
     let unsaid =
         ["--dry-run", "--set", "constraints.cpu.time=<= 1s", "--set", "stop.metrics=faults.major"];

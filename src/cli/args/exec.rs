@@ -40,7 +40,7 @@ pub struct ExecArgs {
     pub setup: Option<String>,
 
     /// Run this before each run, such as 'sync' or 'rm -rf out'
-    #[arg(long, value_name = "CMD", help_heading = "What to run")]
+    #[arg(long, value_name = "CMD", help_heading = "What to run", hide_short_help = true)]
     pub prepare: Option<String>,
 
     /// Run this after the last run of each cell, however that ended
