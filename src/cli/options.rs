@@ -53,7 +53,7 @@ pub enum Listed {
     Keys,
     /// The stopping rules of replay and --shadow, with their parameters
     Rules,
-    /// What results can be handed on as to other tools, by --write and [export]
+    /// The formats that results can be handed on in, by --write
     Exports,
 }
 

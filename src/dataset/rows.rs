@@ -50,7 +50,7 @@ impl<R: Read> Read for LineEnds<R> {
     }
 }
 
-/// The line, from 1, where a row begins that was read from [`LineEnds`]: `from` is where the reader looked for it, before blank
+/// The line, from 1, where a row begins that was read from `LineEnds`: `from` is where the reader looked for it, before blank
 /// lines, `after` where the reader is now, and `row` what it has read.
 pub fn line(from: Option<&csv::Position>, after: &csv::Position, row: &[u8]) -> u64 {
     let from = from.map_or(0, csv::Position::line);
