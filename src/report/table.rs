@@ -278,7 +278,7 @@ fn is_open(row: &MetricRow) -> bool {
 }
 
 /// Whether a process may have had more before it ended unseen.
-pub(super) fn is_lower_end(row: &MetricRow) -> bool {
+pub fn is_lower_end(row: &MetricRow) -> bool {
     row.notes.iter().any(|note| matches!(note, Note::AtLeast { .. }))
 }
 

@@ -16,6 +16,7 @@ use crate::event::{RunRecord, RunStatus};
 use crate::report::export::names::Names;
 use crate::report::export::{Handed, Point, Times, settings_of};
 use crate::report::layout::counted;
+use crate::report::table::is_lower_end;
 use crate::store::WRITTEN;
 
 /// How long one answer is waited for, in seconds.
@@ -294,7 +295,7 @@ fn cut(text: &str, longest: usize) -> &str {
 fn metrics(record: &RunRecord, times: Times, points: &[Point]) -> Vec<Value> {
     let metric = |key: &str, value: f64, at_s: f64, step: u64| json!({ "key": key, "value": number(value), "timestamp": millis(at_s), "step": step });
     let (mut all, mut names) = (Vec::new(), Names::default());
-    for row in &record.metrics {
+    for row in record.metrics.iter().filter(|row| !is_lower_end(row)) {
         let key = format!("{}/{}", key_of(&row.phase), key_of(&row.metric));
         let parts = [("", row.estimate), ("_low", row.low), ("_high", row.high)];
         for (part, value) in parts.into_iter().filter_map(|(part, value)| Some((part, value?))) {

@@ -36,7 +36,7 @@ pub fn write(out: &mut dyn Write, of: &Handed<'_>) -> Result<usize, ReportError>
     for record in of.records {
         journal.runs.entry(&record.cell).or_default().push(record);
     }
-    for row in of.summary {
+    for row in of.rows() {
         journal.rows.entry(&row.cell).or_default().push(row);
     }
     let groups = distinct(front.cells.iter().map(|cell| (&cell.dataset, cell.machine)));

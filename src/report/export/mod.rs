@@ -19,12 +19,13 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use self::names::Names;
 use super::front::FrontReport;
 use super::summary::SummaryRow;
-use crate::event::{AxisDef, AxisList, AxisValue, RunRecord};
+use super::table::is_lower_end;
+use crate::event::{AxisDef, AxisList, AxisValue, MetricRow, RunRecord};
 use crate::stats::Basis;
 use crate::units::rough_percent;
 
@@ -76,7 +77,24 @@ impl Handed<'_> {
     /// The figures that are known to be numbers, in their order.
     fn figures(&self) -> impl Iterator<Item = Figure<'_>> {
         let figure = |row| Some(Figure { row, value: SummaryRow::finite(row)? });
-        self.summary.iter().filter_map(figure)
+        self.rows().filter_map(figure)
+    }
+
+    /// The figures of cells. A peak of which a run saw less than there was is none of them: no format has a sign for that, and
+    /// it would pass for the peak.
+    fn rows(&self) -> impl Iterator<Item = &SummaryRow> {
+        let lower = |row: &&MetricRow| is_lower_end(row);
+        let of_run = |record: &RunRecord| {
+            let key =
+                |row: &MetricRow| (record.cell.clone(), row.metric.to_string(), row.phase.clone());
+            record.metrics.iter().filter(lower).map(key).collect::<Vec<_>>()
+        };
+        let less: HashSet<(String, String, String)> =
+            self.records.iter().flat_map(of_run).collect();
+        self.summary.iter().filter(move |row| {
+            let key = || (row.cell.clone(), row.metric.to_string(), row.phase.clone());
+            row.mean.is_some() && (less.is_empty() || !less.contains(&key()))
+        })
     }
 
     /// The axes of these runs.

@@ -53,7 +53,7 @@ const PARTS: [(&str, &str, Value); 3] = [
 pub fn write(out: &mut dyn Write, of: &Handed<'_>) -> Result<usize, ReportError> {
     let mut metrics: Vec<Vec<&SummaryRow>> = Vec::new();
     let mut places = BTreeMap::new();
-    for row in of.summary.iter().filter(|row| row.mean.is_some()) {
+    for row in of.rows() {
         let at = *places.entry((&row.metric, row.unit.name())).or_insert(metrics.len());
         if at == metrics.len() {
             metrics.push(Vec::new());

@@ -10,6 +10,7 @@ use crate::event::{AxisDef, AxisValue, RunRecord, RunStatus};
 use crate::metric::MetricDef;
 use crate::report::distinct;
 use crate::report::headline::Place;
+use crate::report::table::is_lower_end;
 
 /// What the name of an event file must hold, and ours: the same each time, so that a file is replaced and never added to.
 pub const FILE: &str = "events.out.tfevents.0.perftune";
@@ -71,7 +72,7 @@ impl<'a> Board<'a> {
         for Point { name, step, after_s, value } in points {
             file.scalar(&format!("course/{name}"), *step, began_s + after_s, *value);
         }
-        for row in &record.metrics {
+        for row in record.metrics.iter().filter(|row| !is_lower_end(row)) {
             let tag = tag(&row.phase, &row.metric);
             let parts = [("", row.estimate), (" low", row.low), (" high", row.high)];
             for (part, value) in parts.into_iter().filter_map(|(part, value)| Some((part, value?)))

@@ -2,11 +2,37 @@
 
 use std::io;
 
-use super::fixtures::handed;
+use super::fixtures::{handed, text};
 use super::{Handed, bmf, gha, journal, openmetrics};
-use crate::event::AxisValue;
-use crate::metric::Better;
+use crate::event::{AxisValue, Note, Num};
+use crate::metric::{Better, MetricId};
 use crate::report::front::{FrontReport, Mark};
+
+/// It would pass for the peak, and a later run that saw all of it for a regression.
+#[test]
+fn a_peak_that_is_a_lower_end_is_handed_on_by_no_format() {
+    let whole = handed();
+    let mut records = whole.records.to_vec();
+    let peak = records[0].metrics.iter_mut().find(|row| row.metric == MetricId::MemoryPeak);
+    peak.unwrap().notes.push(Note::AtLeast { bytes: Num(1e9) });
+    let less = Handed { records: &records, ..whole };
+    let count = |of: &Handed<'_>| {
+        let openmetrics = text(|out| openmetrics::write(out, of));
+        let cell = format!("cell=\"{}\"", of.records[0].cell);
+        let lines = openmetrics.lines().filter(|line| line.contains(&cell));
+        let lines = lines.filter(|line| line.starts_with("perftune_memory_peak")).count();
+        let bmf: serde_json::Value =
+            serde_json::from_str(&text(|out| bmf::write(out, of))).unwrap();
+        let of_cell = bmf[&of.records[0].cell].as_object().map_or(0, |figures| {
+            figures.keys().filter(|name| name.starts_with("memory_peak")).count()
+        });
+        (lines > 0, of_cell)
+    };
+    assert_eq!((count(&whole), count(&less)), ((true, 1), (false, 0)));
+    let lost =
+        bmf::write(&mut io::sink(), &whole).unwrap() - bmf::write(&mut io::sink(), &less).unwrap();
+    assert_eq!(lost, 1, "and nothing else");
+}
 
 /// What takes more than a step for each row would be seen: each cell has settings of its own.
 #[test]
