@@ -159,6 +159,19 @@ fn the_witnessed_run() {
     }
 }
 
+/// What ends a process is no part of what it needed: the kernel's last word on its memory is what it said before it ended.
+#[test]
+fn the_end_of_a_worker_is_not_in_its_peak() {
+    let lab = lab("[train]\nepochs = 2\n");
+    lab.run(&["-q"]).exits(0);
+    let said = lab.text("runs/mlp-digits/events.jsonl").lines().find_map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event["data"]["event"]["data"]["usage"]["vm_hwm_bytes"].as_f64()
+    });
+    let (said, peak) = (said.unwrap(), lab.figure("mlp-digits", "run", "memory.peak").unwrap());
+    assert!(peak >= said && peak < said * 1.004, "{peak} of {said}");
+}
+
 #[test]
 fn random_data_tell_how_fast_a_model_is_and_nothing_else() {
     let lab = Lab::new(
