@@ -76,6 +76,9 @@ fn summary(figure: &CellFigure<'_>, within: f64, lost: usize) -> SummaryRow {
 /// What is said of accuracies that are all the same.
 const AGREE: &str = "all runs agree, which says nothing of how well it is known: no interval";
 
+/// What is said of figures of a program that are all the same.
+pub(super) const TOLD_AGAIN: &str = "the program said the same in all runs: another seed or other data may change it by more than the interval";
+
 /// Visits whose figure of the model is that of one not trained to the end.
 fn untrained(figure: &CellFigure<'_>) -> u64 {
     let row = figure.row;
@@ -105,7 +108,8 @@ fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
         _ if by_runs > f64::from(MOST) => "would take longer ones".to_owned(),
         None => "is out of reach in the noise of these runs".to_owned(),
         Some(needed) => match f64::from(needed).max(by_runs.ceil()) - visits as f64 {
-            more if more >= 1.0 => format!("would take some {more} more"),
+            more if more >= 2.0 => format!("would take some {more} more"),
+            more if more >= 1.0 => "would take one more".to_owned(),
             _ => "would take longer ones".to_owned(),
         },
     };
@@ -215,6 +219,8 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
     parts.extend(machines(figure));
     if figure.agrees_by_chance() {
         parts.push(AGREE.to_owned());
+    } else if figure.is_told_again() {
+        parts.push(TOLD_AGAIN.to_owned());
     }
     parts.retain(|part| !part.is_empty());
     (!parts.is_empty()).then(|| parts.join("; "))
@@ -232,7 +238,7 @@ mod tests {
         for (factors, half, says) in [
             ([0.5, 1.5], 300.0, "±1000% or more after 2 runs, ±5% would take longer ones"),
             ([0.999, 1.001], 300.0, "±6.3% after 2 runs, ±5% would take some 2 more"),
-            ([0.999, 1.001], 0.08, "±5.7% after 2 runs, ±5% would take some 1 more"),
+            ([0.999, 1.001], 0.08, "±5.7% after 2 runs, ±5% would take one more"),
         ] {
             let mut records = vec![completed(), completed()];
             for (record, factor) in records.iter_mut().zip(factors) {
@@ -301,6 +307,24 @@ mod tests {
             assert!(row.mean.zip(mean).is_none_or(near), "{row:?}");
             assert_eq!((row.runs, row.note.as_str()), (runs, says));
         }
+    }
+
+    #[test]
+    fn what_a_program_says_again_is_called_that() {
+        let mut records = vec![completed(), completed(), completed()];
+        for record in &mut records {
+            record.cell = "one".to_owned();
+            let mut own = record.metrics[0].clone();
+            (own.metric, own.phase, own.estimate) = ("acc".into(), "run".to_owned(), Some(0.802));
+            record.metrics.push(own);
+        }
+        let note = |records: &[RunRecord]| {
+            let rows = summaries(records, &Asked::default());
+            rows.into_iter().find(|row| row.metric == "acc").unwrap().note
+        };
+        assert!(note(&records).contains(TOLD_AGAIN), "{}", note(&records));
+        records[0].metrics.last_mut().unwrap().estimate = Some(0.803);
+        assert!(!note(&records).contains(TOLD_AGAIN));
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Totals {
         let took_ns = served.serving_ns + served.since_ns.map_or(0, |since| now_ns - since);
         let serving_s = Num(took_ns as f64 * 1e-9);
         let lean = if served.is_lean { Note::NoTrainingData } else { Note::MayHoldMore };
-        let shared = (served.members.processes > 1).then(|| self.shared_pages());
+        let shared = served.members.share(Some(peak)).then(|| self.shared_pages());
         let unfinished = (!served.is_over).then_some(Doubt::Unfinished);
         let figure = Figure {
             known: served.is_over,
@@ -64,12 +64,16 @@ impl Totals {
     /// peak: the kernel tells no more of one that is smaller than perftune.
     fn hidden(&self, metric: &MetricDef) -> Option<f64> {
         let most = self.finished.as_ref()?.usage.hwm_at_most_bytes? as f64;
-        let seen = match metric.source {
-            Source::Tick(Field::Peak) => self.peaks.largest(metric.id)?,
-            Source::ServedPeak => self.served.peak?,
-            _ => return None,
-        };
-        (seen < most).then_some(most)
+        (self.largest(metric)? < most).then_some(most)
+    }
+
+    /// The largest memory of the tree that was seen, in bytes, of a metric that is one.
+    fn largest(&self, metric: &MetricDef) -> Option<f64> {
+        match metric.source {
+            Source::Tick(Field::Peak) => self.peaks.largest(metric.id),
+            Source::ServedPeak => self.served.peak,
+            _ => None,
+        }
     }
 
     fn at_least(&self, metric: &MetricDef) -> Option<Note> {
@@ -86,7 +90,7 @@ impl Totals {
 
     fn doubts(&self, metric: &MetricDef) -> Vec<Doubt> {
         let others = match self.members(metric) {
-            Some(members) => (members.processes > 1).then(|| self.said_peak(metric)),
+            Some(members) => members.share(self.largest(metric)).then(|| self.said_peak(metric)),
             None => self.is_shared(metric).then_some(None),
         };
         let others = others.map(|own| Doubt::Others { own });
@@ -99,7 +103,10 @@ impl Totals {
     pub(super) fn whose_peak(&self, metric: &MetricDef) -> Vec<Note> {
         let shared = self.is_shared(metric);
         let (whose, which) = match metric.device() {
-            None => ((self.members.processes > 1).then(|| self.shared_pages()), None),
+            None => {
+                let shared = self.members.share(self.largest(metric));
+                (shared.then(|| self.shared_pages()), None)
+            }
             Some(DeviceKind::Gpu) => {
                 let which = self.devices.note(true).filter(|note| *note != Note::OnlyDevice);
                 (shared.then_some(Note::SharedDevice), which)

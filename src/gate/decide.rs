@@ -198,8 +198,12 @@ fn explain(
 /// What would be needed for a verdict.
 fn inconclusive(row: &mut Row, finding: &Finding, floors: Floors) {
     let alone = finding.low > floors.call + ROUNDING;
-    row.why.push(RowReason::Open { floor: finding.floor, alone });
-    if finding.callable > finding.floor {
+    let is_coarse = finding.callable > finding.floor;
+    // What the interval shows and this design cannot call needs no more than that.
+    if alone || !is_coarse || finding.low <= finding.floor + ROUNDING {
+        row.why.push(RowReason::Open { floor: finding.floor, alone });
+    }
+    if is_coarse {
         row.why.push(RowReason::NoneBelow { share: finding.callable });
     }
     row.why.push(RowReason::Detectable { share: row.detectable });
@@ -377,6 +381,20 @@ mod tests {
         }
         let between = finding(0.1, (0.001, 3.0), (0.001, 1.0));
         assert_eq!(runs_needed(&between, floors, 6), None);
+    }
+
+    /// An interval beyond the floor shows what a coarse design may not call: that is said, and not that nothing was shown.
+    #[test]
+    fn what_the_interval_shows_is_not_called_open() {
+        let floors = Floors { pass: 0.05_f64.ln_1p(), call: 0.2_f64.ln_1p() };
+        for (effect, open) in [(0.15, false), (0.06, true)] {
+            let mut row = row(Better::Lower);
+            let finding = Finding { callable: 0.2, ..finding(effect, (0.01, 3.0), (0.004, 1.0)) };
+            inconclusive(&mut row, &finding, floors);
+            let is_open = |why: &RowReason| matches!(why, RowReason::Open { .. });
+            assert_eq!(row.why.iter().any(is_open), open, "{effect}: {:?}", row.why);
+            assert!(row.why.contains(&RowReason::NoneBelow { share: 0.2 }));
+        }
     }
 
     /// A worsening by a factor of 2.24 is 124% more of a time, and 55% less of a rate.

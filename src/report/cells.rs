@@ -8,7 +8,7 @@ use super::front::{FrontReport, Mark, Marks};
 use super::layout::{Caveat, Cell, Column, counted, fitting, render, some_of, wrap};
 use super::settings::{identity, machine, settings};
 use super::summary::{SummaryRow, cells_of};
-use super::table::{self, Headline, headlines, is_lower_end, legend};
+use super::table::{self, Headline, UNASKED, headlines, is_lower_end, legend};
 use super::{distinct, ending, interval};
 use crate::event::{Feasibility, RunRecord};
 use crate::metric::{MetricDef, MetricId};
@@ -174,23 +174,26 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
         title: said(row),
         ..Cell::default()
     };
-    match half.filter(|half| half.is_finite()) {
-        Some(half) => {
-            let open = row.known == Some(false) && headline.metric.is_peak();
-            let mut rows = cell.runs.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
-            let caveat = if open {
-                Some(Caveat::Open)
-            } else {
-                rows.any(is_lower_end).then_some(Caveat::Unasked)
-            };
-            let sign = if caveat.is_some() { "~" } else { "" };
-            Cell { text: format!("{sign}{shown} ±{}", whole_percent(half)), caveat, ..of_page }
-        }
-        None if row.known.map_or(headline.metric.has_interval(), |known| !known) => {
-            let warns = if row.known.is_some() { Caveat::Open } else { Caveat::Unasked };
-            Cell { text: format!("~{shown}"), caveat: Some(warns), ..of_page }
-        }
-        None => Cell { text: shown, ..of_page },
+    let half = half.filter(|half| half.is_finite());
+    let caveat = caveat(row, headline.metric, half, cell);
+    let sign = if caveat.is_some() { "~" } else { "" };
+    let spread = half.map(|half| format!(" ±{}", whole_percent(half))).unwrap_or_default();
+    Cell { text: format!("{sign}{shown}{spread}"), caveat, ..of_page }
+}
+
+/// Whether it is not known as precisely as was asked, or to within 5% where nothing was, or a lower end.
+fn caveat(
+    row: &SummaryRow,
+    metric: &MetricDef,
+    half: Option<f64>,
+    cell: &Visited<'_>,
+) -> Option<Caveat> {
+    let mut runs = cell.runs.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
+    let is_wide = half.map_or(metric.has_interval(), |half| half > UNASKED);
+    match row.known {
+        Some(false) => Some(Caveat::Open),
+        None if is_wide => Some(Caveat::Unasked),
+        _ => runs.any(is_lower_end).then_some(Caveat::Unasked),
     }
 }
 
@@ -235,9 +238,9 @@ fn word(cell: &Visited<'_>, marks: &Marks<'_>) -> Cell {
     }
     let chosen: Vec<bool> = cell.rows.iter().filter_map(|row| row.known).collect();
     match cell.runs.iter().filter(ended).count() {
+        1 => table::stop(good),
         _ if chosen.is_empty() => table::stop(good),
         _ if chosen.iter().all(|known| *known) => "known".to_owned().into(),
-        1 => table::stop(good),
         // It got no further run, since its figures decide nothing any more.
         _ if marks.of(good) == Some(Mark::Dominated) => "dominated".to_owned().into(),
         // The runs agree, and none has seen its peak to the end: it is not noise that keeps it open.
@@ -254,11 +257,8 @@ fn is_peak(row: &SummaryRow) -> bool {
     row.metric.def().is_some_and(MetricDef::is_peak)
 }
 
-/// What the verdicts of its runs come to: all must be feasible.
 fn verdict(cell: &Visited<'_>) -> Option<Feasibility> {
-    let found: Vec<Feasibility> = ending::verdicts(cell.runs.iter().copied()).collect();
-    let all = [Feasibility::Infeasible, Feasibility::Undecided, Feasibility::Feasible];
-    all.into_iter().find(|of| found.contains(of))
+    ending::verdict_of(cell.runs.iter().copied())
 }
 
 /// Whether each cell keeps its constraints and is on the front; none where neither is asked.
@@ -293,8 +293,11 @@ fn open(cells: &[Visited<'_>], width: usize) -> String {
     };
     let says = cells.iter().filter_map(widest);
     some_of(says, OPEN_SHOWN, width, |more| {
-        let are = if more == 1 { "is" } else { "are" };
-        format!("{more} more {are} not known as precisely as asked: see summary_metrics.csv")
+        let have = if more == 1 { "has" } else { "have" };
+        format!(
+            "{} {have} figures not known as precisely as asked: see summary_metrics.csv",
+            counted(more, "more cell")
+        )
     })
 }
 
@@ -373,6 +376,7 @@ mod tests {
         let (mut records, mut rows) = grid();
         for row in &mut rows {
             row.known = None;
+            (row.low, row.high) = (row.mean, row.mean);
         }
         let marked =
             |records: &[RunRecord]| summary(records, &rows, &Closing::default(), 200).contains('~');

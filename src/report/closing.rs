@@ -1,10 +1,11 @@
 //! What became of all runs, in a line.
 
+use std::collections::HashMap;
 use std::fmt::{Display, Write};
 
 use super::distinct;
 use super::effects::EffectsReport;
-use super::ending::{is_ok, verdicts, with_status};
+use super::ending::{is_ok, verdict_of, with_status};
 use super::fastest::Fastest;
 use super::found::Found;
 use super::front::{FrontReport, Mark};
@@ -100,9 +101,15 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
         let _ = write!(line, "; {} recorded in {names}, not measured here", tables.len());
     }
     let all = [Feasibility::Feasible, Feasibility::Infeasible, Feasibility::Undecided];
-    let judged = tally(&all, &verdicts(records).collect::<Vec<_>>());
+    let mut cells: HashMap<&str, Vec<&RunRecord>> = HashMap::new();
+    for record in records {
+        cells.entry(&record.cell).or_default().push(record);
+    }
+    let judged = cells.values().filter_map(|runs| verdict_of(runs.iter().copied()));
+    let judged = tally(&all, &judged.collect::<Vec<_>>());
     if !judged.is_empty() {
-        let _ = write!(line, "; {judged}");
+        let of = if cells.len() < records.len() { "of the cells " } else { "" };
+        let _ = write!(line, "; {of}{judged}");
     }
     if let Some(front) = closing.front {
         let _ = write!(line, "; {} on the front", counted(front.count(Mark::Front), "cell"));
@@ -170,5 +177,20 @@ mod tests {
         ] {
             assert_eq!(closing_line(records, &closing), says);
         }
+    }
+
+    #[test]
+    fn verdicts_are_counted_by_cell() {
+        use crate::report::fixtures::{completed, judged, of_peak};
+        let of = |cell: &str, verdict| RunRecord {
+            cell: cell.to_owned(),
+            ..judged(completed(), verdict, vec![of_peak(1.0)])
+        };
+        use Feasibility::{Feasible, Infeasible, Undecided};
+        let runs = [of("a", Feasible), of("b", Infeasible), of("a", Undecided), of("b", Feasible)];
+        let line = closing_line(&runs, &Closing::default());
+        assert!(line.ends_with("; of the cells 1 infeasible, 1 undecided"), "{line}");
+        let line = closing_line(&runs[..2], &Closing::default());
+        assert!(line.ends_with("; 1 feasible, 1 infeasible"), "{line}");
     }
 }

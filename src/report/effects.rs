@@ -271,7 +271,7 @@ impl EffectsReport {
         for (count, kind, rest) in [
             (failed, "failed cell", ""),
             (left, "combination", " not measured"),
-            (infeasible, "infeasible cell", ", with what was measured of them"),
+            (infeasible, "infeasible cell", ", counted with what was measured of them"),
         ] {
             counts.extend((count > 0).then(|| counted(count, kind) + rest));
         }

@@ -53,6 +53,13 @@ pub(super) fn with_status(records: &[RunRecord], of: RunStatus) -> usize {
     records.iter().filter(|record| record.status == of).count()
 }
 
+/// What the verdicts of the runs of a cell come to: all must be feasible.
+pub(super) fn verdict_of<'a>(runs: impl IntoIterator<Item = &'a RunRecord>) -> Option<Feasibility> {
+    let found: Vec<Feasibility> = verdicts(runs).collect();
+    let all = [Feasibility::Infeasible, Feasibility::Undecided, Feasibility::Feasible];
+    all.into_iter().find(|of| found.contains(of))
+}
+
 /// The verdicts of the runs that have one.
 pub(super) fn verdicts<'a>(
     records: impl IntoIterator<Item = &'a RunRecord>,

@@ -32,9 +32,10 @@ pub enum Evidence {
 impl Evidence {
     fn text(self) -> String {
         match self {
-            Self::TooFew(count) => {
+            Self::TooFew(ref count) => {
                 format!(
-                    "{count} of the {WINDOW} sessions of this machine, over two days or more, that full verdicts need"
+                    "full verdicts need {WINDOW} sessions of this machine over two days or more, and there {} {count}",
+                    if *count == 1 { "is" } else { "are" }
                 )
             }
             Self::TooNarrow(count) => {
@@ -77,12 +78,12 @@ impl AddedSession {
     /// For people.
     pub fn text(&self) -> String {
         let mut text = format!(
-            "added {}: {}, {}, {} in {}\n",
+            "added {}: {}, {}, in {}; {}\n",
             self.session,
             counted(self.cells, "cell"),
             counted(self.runs, "run"),
-            self.evidence.text(),
-            self.path.display()
+            self.path.display(),
+            self.evidence.text()
         );
         if let Some(Outlying { others, figures, left_out }) = &self.outlying {
             let checks = if *left_out {

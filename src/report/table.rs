@@ -255,7 +255,7 @@ fn details(row: &MetricRow, estimate: f64) -> String {
 }
 
 /// Half of the interval, as a share, beyond which a figure is marked of which nothing was asked.
-const UNASKED: f64 = 0.05;
+pub(super) const UNASKED: f64 = 0.05;
 
 /// What its sign warns of, where a figure has one.
 pub(super) fn caveat(row: &MetricRow) -> Option<Caveat> {
@@ -379,7 +379,16 @@ fn failures(records: &[RunRecord], width: usize) -> String {
 /// Why each run has this verdict.
 fn reasons(records: &[RunRecord], of: Feasibility, width: usize) -> String {
     let found = records.iter().filter(|record| verdicts([*record]).next() == Some(of));
-    let says = found.map(|record| format!("{} {of}: {}", record.run, words::verdict(record)));
+    let says = found.map(|record| {
+        // The first run of a cell has its name.
+        let again = records.iter().any(|it| it.cell == record.cell && it.run != record.run);
+        let whose = if again {
+            format!("run {} of {}", record.repeat, record.cell)
+        } else {
+            record.run.clone()
+        };
+        format!("{whose} {of}: {}", words::verdict(record))
+    });
     some_of(says, SHOWN, width, |more| {
         format!("{more} more {of}: see `verdict_reason` in report.csv")
     })

@@ -73,8 +73,18 @@ impl CellFigure<'_> {
     pub fn agrees_by_chance(&self) -> bool {
         let source = self.row.metric.def().map(|metric| metric.source);
         let of_accuracy = matches!(source, Some(Source::Model(figure)) if figure.is_accuracy());
+        of_accuracy && self.agrees()
+    }
+
+    /// Whether the visits agree on a figure that a program says, which may be one number told again.
+    pub fn is_told_again(&self) -> bool {
+        let source = self.row.metric.def().map(|metric| metric.source);
+        matches!(source, None | Some(Source::Own)) && self.agrees()
+    }
+
+    fn agrees(&self) -> bool {
         let same = |value: &f64| value.total_cmp(&self.values[0]).is_eq();
-        of_accuracy && self.values.len() as u64 >= REPEATS && self.values.iter().all(same)
+        self.values.len() as u64 >= REPEATS && self.values.iter().all(same)
     }
 }
 

@@ -120,7 +120,7 @@ fn built(folder: &Path, plan: &Plan) -> Result<PathBuf, Fault> {
     }
     let (name, shown) = (name.display(), folder.display());
     Err(Fault::new(format!("--against {shown}: there is no {name} in it"))
-        .hint("name the folder with the built programs, such as ../other/target/release"))
+        .hint("name the folder with the built programs, such as ../other/target/release, or another grid file, whose commands are then compared"))
 }
 
 /// What is to be compared, as the user names it.

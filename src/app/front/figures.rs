@@ -129,6 +129,12 @@ impl Comparison<'_> {
                 let high = joined.high.min(1.0);
                 (Interval { high, ..joined }, says)
             }
+            None if def.source == Source::Own && say_the_same(runs, def) => {
+                let says = format!(
+                    "{says}, which all say the same: another seed or other data may change it by more"
+                );
+                (interval, says)
+            }
             None => (interval, says),
         }
     }
@@ -196,6 +202,13 @@ impl Comparison<'_> {
         };
         (samples > 0).then_some(samples)
     }
+}
+
+fn say_the_same(runs: &[&RunRecord], def: &MetricDef) -> bool {
+    let estimate = |run: &&RunRecord| final_row(run, def).ok()?.estimate.map(f64::to_bits);
+    let mut all = runs.iter().map(estimate);
+    let first = all.next();
+    all.all(|other| Some(other) == first)
 }
 
 /// What one or two runs tell: from the lowest end to the highest.

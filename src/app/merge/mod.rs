@@ -9,6 +9,7 @@ mod machines;
 mod manifest;
 mod missing;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use self::choice::{Taken, choose};
@@ -39,7 +40,7 @@ pub struct Merged {
     pub records: Vec<RunRecord>,
     /// What they say together.
     pub derived: Derived,
-    /// Runs that were planned.
+    /// Runs that were planned of the cells that are there.
     pub planned: usize,
     /// What no part has.
     pub missing: Missing,
@@ -76,10 +77,11 @@ pub(in crate::app) fn collect(
         &taken.iter().filter(|taken| taken.is_there()).map(|taken| &*taken.run).collect(),
     )?;
     let (records, derived) = written(&parts, whole.grid, &taken, results)?;
+    let missing = missing::missing(&parts, whole, &taken, &records);
     Ok(Some(Merged {
         name: first.recordings.head().name.clone(),
-        missing: missing::missing(&parts, whole, &taken, &records),
-        planned: taken.len(),
+        planned: planned(&taken, whole, &missing),
+        missing,
         notes: choice::ahead(&taken, &parts).into_iter().collect(),
         records,
         derived,
@@ -110,14 +112,23 @@ pub fn merge(request: &MergeRequest<'_>) -> Result<Merged, Fault> {
     let (records, derived) = written(&parts, grid, &taken, merging.results().ok_or_else(gone)?)?;
     merging.finish()?;
     let newest = request.prefer_newest.then(|| choice::ahead(&taken, &parts)).flatten();
+    let missing = missing::missing(&parts, whole, &taken, &records);
     Ok(Merged {
         name: parts[0].recordings.head().name.clone(),
-        missing: missing::missing(&parts, whole, &taken, &records),
-        planned: taken.len(),
+        planned: planned(&taken, whole, &missing),
+        missing,
         notes: versions(&parts).into_iter().chain(newest).collect(),
         records,
         derived,
     })
+}
+
+/// Runs of the cells that are there: of the others nobody knows how many there would have been.
+fn planned(taken: &[Taken], whole: Whole<'_>, missing: &Missing) -> usize {
+    let gone: HashSet<&String> = missing.cells.iter().collect();
+    let is_of =
+        |taken: &&Taken| taken.cell.is_none_or(|cell| !gone.contains(&whole.grid.cells[cell]));
+    taken.iter().filter(is_of).count()
 }
 
 /// Writes the manifest and the reports.

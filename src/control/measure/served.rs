@@ -9,15 +9,22 @@ pub(crate) struct Members {
     pub(crate) processes: u32,
     /// Largest resident memory at a tick that found one only, in bytes: nobody shares it.
     pub(crate) alone: f64,
+    /// Largest resident memory of several at a tick, in bytes.
+    pub(crate) together: f64,
 }
 
 impl Members {
     /// Adds a tick.
     pub(crate) fn see(&mut self, sample: &ResourceSample) {
         self.processes = self.processes.max(sample.processes);
-        if let (1, Some(rss)) = (sample.processes, sample.rss_bytes) {
-            self.alone = self.alone.max(rss as f64);
-        }
+        let of = if sample.processes > 1 { &mut self.together } else { &mut self.alone };
+        *of = of.max(sample.rss_bytes.unwrap_or_default() as f64);
+    }
+
+    /// Whether a peak may be the sum of several: not where several, such as a shell that becomes its command, held less
+    /// than half of it whenever they were looked at.
+    pub(crate) fn share(&self, peak: Option<f64>) -> bool {
+        self.processes > 1 && peak.is_none_or(|peak| self.together * 2.0 >= peak)
     }
 }
 
@@ -83,6 +90,29 @@ impl Served {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_that_becomes_its_command_shares_no_peak() {
+        for (ticks, peak, shared) in [
+            (&[(1, 15 << 20)][..], 15, false),
+            // The shell and its copy of itself, before it becomes the command.
+            (&[(2, 3 << 20), (1, 15 << 20)], 15, false),
+            // A shell that waits for its command.
+            (&[(2, 3 << 20), (2, 18 << 20)], 18, true),
+            // A loader of data that has ended.
+            (&[(3, 40 << 20), (1, 60 << 20)], 60, true),
+        ] {
+            let mut members = Members::default();
+            for (processes, rss) in ticks {
+                members.see(&ResourceSample {
+                    processes: *processes,
+                    rss_bytes: Some(*rss),
+                    ..ResourceSample::default()
+                });
+            }
+            assert_eq!(members.share(Some(f64::from(peak << 20))), shared, "{ticks:?}");
+        }
+    }
 
     #[test]
     fn times_that_cannot_be_add_up_to_the_longest() {

@@ -41,7 +41,7 @@ fn inconclusive(judgement: &Judgement) -> Vec<String> {
         }
     }
     lines.extend(head(&with(&|remedy| remedy == Some(Remedy::Floor))).map(|head| {
-        format!("{head}: so near to the floor that more runs may not tell; another floor in the gate file does")
+        format!("{head}: too near to the floor for the noise of these runs, so more runs may not tell; longer runs, a quieter machine or a floor outside of the interval may")
     }));
     let lacking = with(&|remedy| remedy == Some(Remedy::LongerRuns));
     // Of a comparison that is not over nobody knows why a block is not whole.

@@ -66,7 +66,7 @@ fn what_is_to_be_done_is_what_the_row_itself_asks_for() {
         ),
         (RowReason::RunsTellNothing, "more runs do not", "--repeat"),
         (RowReason::OneHasIt, "more stored sessions", "--repeat"),
-        (RowReason::NearFloor, "another floor", "--repeat"),
+        (RowReason::NearFloor, "a floor outside of the interval", "--repeat"),
         (RowReason::MoreRuns { least: 8, most: Some(31) }, "some 8 to 40 more runs", "cannot be"),
         (RowReason::MoreRuns { least: 24, most: Some(5500) }, "at least 20 more runs", "6000"),
         (

@@ -127,7 +127,7 @@ fn row_reason(reason: &RowReason) -> String {
         }
         RowReason::RunsTellNothing => "more runs of these sessions would not tell".to_owned(),
         RowReason::NearFloor => {
-            "it is so near to the floor that more runs may not tell".to_owned()
+            "it is too near to the floor for the noise of these runs: more runs may not tell".to_owned()
         }
     }
 }
@@ -169,7 +169,7 @@ pub fn more_runs_a_side(least: u32, most: Option<u32>) -> String {
     format!("{runs} more {noun} a side")
 }
 
-const OTHER_MACHINE: &str = "compared although the machines differ or are not known";
+const OTHER_MACHINE: &str = "compared although machines or settings differ or are not known";
 
 fn few(samples: u64) -> String {
     format!("fewer than {FEW_SAMPLES} samples ({samples})")
@@ -252,12 +252,27 @@ fn count_of_more(count: u32) -> String {
 )]
 pub fn gate_note(note: &GateNote) -> String {
     match note {
-        GateNote::NotCompared { against: doubts } => format!(
-            "not compared: {}. What is to be tested belongs into `subject`; --any-machine compares all the same",
-            against(doubts)
-        ),
+        GateNote::NotCompared { against: doubts } => {
+            let unknown = |doubt: &MachineDoubt| matches!(doubt, MachineDoubt::Unknown { .. });
+            let subject = if doubts.iter().all(unknown) {
+                ""
+            } else {
+                "What is to be tested belongs into `subject`; "
+            };
+            format!(
+                "not compared: {}. {subject}--any-machine compares all the same",
+                against(doubts)
+            )
+        }
         GateNote::OtherMachine { against: doubts } => {
-            format!("{OTHER_MACHINE}: {}", against(doubts))
+            let of_setting = |doubt: &MachineDoubt| matches!(doubt, MachineDoubt::Setting(_));
+            let what = match doubts[..] {
+                [_] if doubts.iter().all(of_setting) => "a setting differs",
+                _ if doubts.iter().all(of_setting) => "settings differ",
+                _ if doubts.iter().any(of_setting) => "machines and settings differ or are not known",
+                _ => "the machines differ or are not known",
+            };
+            format!("compared although {what}: {}", against(doubts))
         }
         GateNote::UnderTest { field, baseline, candidate } => {
             format!("under test: {field} is `{baseline}` and `{candidate}`")
@@ -326,10 +341,14 @@ pub fn gate_note(note: &GateNote) -> String {
             format!("in {rows} of {of} rows no change could be found, however large{more}")
         }
         GateNote::BrokenBlocks { cell, cells, rows } => format!(
-            "in {} of {} blocks are not whole (two runs of each side in the order ABBA or BAAB, all with the figure) and were left \
+            "in {} of {}, blocks are not whole (two runs of each side in the order ABBA or BAAB, all with the figure) and were left \
              out; a row of which a block is left out does not pass",
             if *rows == 0 { "some rows".to_owned() } else { counted(*rows, "row") },
-            and_others(cell, *cells)
+            if *cells > 1 {
+                format!("{cells} cells (`{cell}` and {} more)", cells - 1)
+            } else {
+                format!("`{cell}`")
+            }
         ),
         GateNote::OneSession { from } => format!(
             "one stored session: what differs between two sessions of one build cannot be told from what differs between two \
@@ -342,8 +361,8 @@ pub fn gate_note(note: &GateNote) -> String {
         ),
         GateNote::Narrow(why) => format!("{}: nothing is called worse than suspect", narrow(*why)),
         GateNote::RunsLeftOut => {
-            "stored sessions have more runs than the candidate: as many of each were compared as the candidate has, the first \
-             ones, since the mean of more runs would vary less"
+            "of some figures stored sessions have more runs than the candidate: as many of each were compared as the candidate \
+             has, the first ones, since the mean of more runs would vary less"
                 .to_owned()
         }
         GateNote::WorkersOwn { metric, more } => {
@@ -504,7 +523,10 @@ mod tests {
                 RowReason::Narrow(narrow(false)),
                 "it is not known when the 8 stored sessions were recorded",
             ),
-            (RowReason::OtherMachine, "compared although the machines differ or are not known"),
+            (
+                RowReason::OtherMachine,
+                "compared although machines or settings differ or are not known",
+            ),
             (RowReason::SuspectAtMost { since: since() }, "suspect at most: one stored session"),
             (RowReason::Uncertain { since: since() }, "not for certain: one stored session"),
             (
@@ -547,7 +569,10 @@ mod tests {
                 "at least 60 more runs a side would tell, how many cannot be told yet",
             ),
             (RowReason::RunsTellNothing, "more runs of these sessions would not tell"),
-            (RowReason::NearFloor, "it is so near to the floor that more runs may not tell"),
+            (
+                RowReason::NearFloor,
+                "it is too near to the floor for the noise of these runs: more runs may not tell",
+            ),
         ] {
             check(&reason, row_reason, says);
         }
@@ -577,6 +602,21 @@ mod tests {
                 GateNote::OtherMachine { against: vec![unknown(1, 3)] },
                 "compared although the machines differ or are not known: nothing is known of the machine of 1 of the 3 \
                  sessions of the candidate",
+            ),
+            (
+                GateNote::NotCompared { against: vec![unknown(1, 1)] },
+                "not compared: nothing is known of the machine of the candidate. --any-machine compares all the same",
+            ),
+            (
+                GateNote::OtherMachine {
+                    against: vec![MachineDoubt::Setting(OtherSetting {
+                        setting: text("extra"),
+                        baseline: text("0"),
+                        candidate: text("0.2"),
+                        cells: vec![text("mlp")],
+                    })],
+                },
+                "compared although a setting differs: extra is `0` and `0.2` in `mlp`",
             ),
             (
                 GateNote::UnderTest {
@@ -705,7 +745,7 @@ mod tests {
             ),
             (
                 GateNote::BrokenBlocks { cell: cell(), cells: 2, rows: 3 },
-                "in 3 rows of `mlp` and 1 other cell blocks are not whole (two runs of each side in the order ABBA or BAAB, all with \
+                "in 3 rows of 2 cells (`mlp` and 1 more), blocks are not whole (two runs of each side in the order ABBA or BAAB, all with \
                  the figure) and were left out; a row of which a block is left out does not pass",
             ),
             (
@@ -725,8 +765,8 @@ mod tests {
             ),
             (
                 GateNote::RunsLeftOut,
-                "stored sessions have more runs than the candidate: as many of each were compared as the candidate has, the \
-                 first ones, since the mean of more runs would vary less",
+                "of some figures stored sessions have more runs than the candidate: as many of each were compared as the \
+                 candidate has, the first ones, since the mean of more runs would vary less",
             ),
             (
                 GateNote::WorkersOwn { metric: "tokens".into(), more: 1 },

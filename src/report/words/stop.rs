@@ -33,13 +33,33 @@ pub fn remedies<'a>(records: impl IntoIterator<Item = &'a RunRecord>) -> Vec<&'s
 
 /// Why a run ended, as it was decided, and how many figures have lost by its end what made them known then.
 pub fn ended(record: &RunRecord) -> String {
-    let said = stop(&record.stop.detail);
+    let said = match &record.stop.detail {
+        StopDetail::Command { open } => stop(&StopDetail::Command { open: since(record, open) }),
+        detail => stop(detail),
+    };
     match record.metrics.iter().filter(|row| row.lost_its_precision()).count() {
         _ if !speaks_of_known(&record.stop.detail) => said,
         0 => said,
         1 => said + "; 1 that was known then is not at the end (metrics.csv)",
         lost => format!("{said}; {lost} that were known then are not at the end (metrics.csv)"),
     }
+}
+
+/// What is not known, without the readings that the end of the command has brought.
+fn since(record: &RunRecord, open: &[OpenStage]) -> Vec<OpenStage> {
+    let mut open = open.to_vec();
+    for stage in &mut open {
+        let phase = stage.stage.to_string();
+        let has = |figure: &OpenFigure| {
+            let row = record.metric(&phase, &figure.metric);
+            row.is_some_and(|row| row.estimate.is_some())
+        };
+        stage
+            .figures
+            .retain(|figure| !(matches!(figure.how, OpenHow::LeftOut { .. }) && has(figure)));
+    }
+    open.retain(|stage| !stage.figures.is_empty());
+    open
 }
 
 /// Whether an end says of figures that they are known or not.
