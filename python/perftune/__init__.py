@@ -132,12 +132,13 @@ def epoch(train_loss, validation_loss=None, validation_accuracy=None):
         _say(epoch={"train_loss": _number(train_loss), **said})
 
 
-def log(**figures):
-    """Figures of its own: log(f1=0.8); test_accuracy and test_loss go to their columns."""
+def log(samples=None, **figures):
+    """Figures of its own: log(f1=0.8); test_accuracy and test_loss go to their columns; samples: on how many they rest."""
     if listening():
         flush()
+        rests = {} if samples is None else {"samples": int(samples)}
         for name, value in figures.items():
-            _say(metric={"name": name, "value": _number(value)})
+            _say(metric={"name": name, "value": _number(value), **rests})
 
 
 class _Timer:

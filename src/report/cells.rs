@@ -54,11 +54,14 @@ pub fn summary(
     let cells = visited(records, rows);
     let columns = columns(records, &cells, closing.front, Standing::Last);
     let fitted = fitting(columns, width);
-    let said = legend(&fitted.columns).map_or_else(String::new, |said| said + "; ");
+    let signs = legend(&fitted.columns);
     let one = rows.iter().any(|row| row.interval == Some(Basis::Within));
     let one = if one { ", of one run alone within it" } else { "" };
-    let said = format!("{said}± half of the {} interval between runs{one}", confidence(rows));
-    let said = [said].into_iter().chain(fitted.lacks());
+    let spread = format!("± half of the {} interval between runs{one}", confidence(rows));
+    let spread = rows.iter().any(|row| row.interval.is_some()).then_some(spread);
+    let said: Vec<String> = signs.into_iter().chain(spread).collect();
+    let said = [said.join("; ")].into_iter().filter(|said| !said.is_empty());
+    let said = said.chain(fitted.lacks());
     let said: String = said.map(|said| wrap(&said, width, "")).collect();
     let mut out = render(fitted.columns, width) + "\n" + &said;
     out.push_str(&open(&cells, width));

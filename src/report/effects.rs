@@ -91,6 +91,16 @@ impl FigureChange {
         }
     }
 
+    /// Whether the interval is wider than all that could be.
+    fn tells_nothing(&self, low: f64, high: f64) -> bool {
+        match (self.measure, self.unit) {
+            (Measure::Ratio, _) => high > BEYOND,
+            (Measure::Difference, Unit::Ratio) => high - low > 2.0,
+            (Measure::Difference, Unit::Percent) => high - low > 10.0 * BEYOND,
+            (Measure::Difference, _) => false,
+        }
+    }
+
     fn shown(&self) -> String {
         match self.estimate {
             None => "-".to_owned(),
@@ -103,11 +113,17 @@ impl FigureChange {
     fn ends(&self) -> String {
         let ends = self.low.zip(self.high);
         let Some((low, high)) = ends else { return "-".to_owned() };
+        if self.tells_nothing(low, high) {
+            return "too few runs to tell".to_owned();
+        }
         let (low, high) = (self.show(low), self.show(high));
         // The unit once.
         format!("{} to {high}", low.trim_end_matches(POINTS))
     }
 }
+
+/// A factor that no setting is asked about: an interval beyond it is that of next to no evidence.
+const BEYOND: f64 = 1000.0;
 
 /// With its sign: of nothing none.
 fn signed(value: f64, show: impl Fn(f64) -> String) -> String {

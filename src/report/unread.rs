@@ -6,8 +6,8 @@ use crate::event::{MetricRow, Note, RunRecord, RunStatus};
 /// `f1 was not read in 2 of 3 runs: nothing in its standard output matched the pattern`, once for all runs with the same reason.
 pub(super) fn unread(records: &[RunRecord]) -> Vec<String> {
     let mut found: Vec<(&str, String, usize)> = Vec::new();
-    // Why a run has failed is said of itself.
-    let whole = records.iter().filter(|record| record.status != RunStatus::Failed);
+    // Why a run has failed is said of itself, and one that was ended early may not have come to it.
+    let whole = records.iter().filter(|record| record.status == RunStatus::Completed);
     for row in whole.flat_map(|record| &record.metrics) {
         let Some(why) = lack(row) else { continue };
         let (metric, why) = (row.metric.as_str(), super::one_line(&words::note(why, row.unit)));

@@ -21,7 +21,11 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::RunFailed { side, run, status, why, more } => {
             let status = status.map_or_else(String::new, |status| status.to_string());
             let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-            let more = if *more > 0 { format!(", and {more} more") } else { String::new() };
+            let more = if *more > 0 {
+                format!("; and {}", counted(*more, "more run"))
+            } else {
+                String::new()
+            };
             format!("run `{run}` of the {side} {status}{why}{more}")
         }
         RowReason::TooFew { side: None, samples } => {

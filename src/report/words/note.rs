@@ -222,7 +222,10 @@ pub fn note(note: &Note, unit: Unit) -> String {
                     seconds(watched.0)
                 ),
             };
-            format!("peak over {}{growth}", seconds(over_s.0))
+            match over_s.0 {
+                ..0.001 => format!("peak of one reading{growth}"),
+                over_s => format!("peak over {}{growth}", seconds(over_s)),
+            }
         }
         Note::AtLeast { bytes: most } => format!(
             "at least: between the last look at a process and its end it may have had {}",

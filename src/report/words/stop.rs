@@ -5,8 +5,8 @@ use super::note::{note, why};
 use super::precision::{half_width, reached};
 use crate::event::{
     Asked, BarOf, Divergence, Feasibility, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow,
-    OpenStage, Reach, RuleSaid, RunRecord, Spared, StageEnd, StageLeft, StopDetail, StopRecord,
-    Why,
+    OpenStage, Reach, RuleSaid, RunRecord, Spared, Stage, StageEnd, StageLeft, StopDetail,
+    StopRecord, Why,
 };
 use crate::report::distinct;
 use crate::units::{Span, Unit, elapsed_down, percent, seconds};
@@ -106,7 +106,7 @@ pub fn stop(detail: &StopDetail) -> String {
         StopDetail::AskedToStop { epochs } => format!("asked to stop after {epochs} epochs"),
         StopDetail::Command { open } => format!("the command came to its own end{}", and(open)),
         StopDetail::Epochs { used, budget, open } if used >= budget => {
-            format!("all {budget} epochs used{}", and(open))
+            format!("all {budget} epochs used{}", and(&whole(open)))
         }
         StopDetail::Epochs { used, budget, open } => {
             format!("the worker finished after {used} of {budget} epochs{}", and(open))
@@ -253,6 +253,12 @@ fn grounds(of: &Grounds) -> String {
 }
 
 /// Behind the reason of an end that does not depend on what is open.
+/// The training was used up: where waiting was futile it went on all the same, for what is read at its end.
+fn whole(open: &[OpenStage]) -> Vec<OpenStage> {
+    let left = |stage: &OpenStage| stage.left.filter(|_| stage.stage != Stage::Train);
+    open.iter().map(|stage| OpenStage { left: left(stage), ..stage.clone() }).collect()
+}
+
 fn and(open: &[OpenStage]) -> String {
     if open.is_empty() { String::new() } else { format!("; {}", stages(open)) }
 }
