@@ -110,7 +110,8 @@ fn what_is_missing_is_named_and_can_be_made() {
     let shown = merge(&lab, &[&part(1), &part(3)], &[]).exits(5);
     let says = "warning: 3 of 9 cells are missing: ";
     assert!(shown.stderr.contains(says) && shown.stderr.contains("; no part 2/3 was given"));
-    assert!(flat(&shown.stdout).contains("6 cells: ") && shown.stdout.contains("not run"));
+    // Nobody knows how many runs the other cells would have had.
+    assert!(flat(&shown.stdout).contains("6 cells: ") && !shown.stdout.contains("not run"));
     assert_eq!(text(&lab, "results/m/report.csv").lines().count(), 1 + 18);
     let rest = lab.run(&["--resume", "--out", "results/m", "--progress", "plain"]).exits(0);
     assert!(rest.stderr.contains("started"), "{rest:#?}");
