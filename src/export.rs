@@ -95,13 +95,13 @@ pub const EXPORTS: &[ExportDef] = &[
     ExportDef {
         id: Export::Gha,
         name: "gha",
-        about: "github-action-benchmark, customSmallerIsBetter: main figures that are better the smaller they are",
+        about: "github-action-benchmark, customSmallerIsBetter: main figures where smaller is better",
         ..FILE
     },
     ExportDef {
         id: Export::GhaBigger,
         name: "gha-bigger",
-        about: "github-action-benchmark, customBiggerIsBetter: main figures that are better the bigger they are",
+        about: "github-action-benchmark, customBiggerIsBetter: main figures where bigger is better",
         ..FILE
     },
     ExportDef {
@@ -195,7 +195,7 @@ impl Target {
         };
         let (name, word) = (def.name, def.aim.word());
         if to.is_empty() || to == "-" || to.contains('\0') {
-            let what = format!("{name} needs a target, which the standard output is not");
+            let what = format!("{name} needs a target other than the standard output");
             return Err(NoTarget { what, hint: format!("write {name}={word}") });
         }
         if let Some(feature) = def.feature.filter(|feature| !feature.built) {

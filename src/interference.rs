@@ -286,9 +286,7 @@ mod tests {
                     stretch(920, 980, Some(Others)),
                     stretch(980, 1000, Some(Steal)),
                 ],
-                Some(
-                    "8% of the time the machine was busy with something else (others 6%, steal 2%)",
-                ),
+                Some("8% of the time the machine was busy with other work (others 6%, steal 2%)"),
             ),
             (
                 vec![stretch(0, 500, None), stretch(500, 1000, Some(Thermal))],
@@ -301,7 +299,7 @@ mod tests {
                     stretch(750, 1000, Some(Others)),
                 ],
                 Some(
-                    "50% of the time the machine was busy with something else, or held back (others 25%, thermal 25%)",
+                    "50% of the time the machine was busy with other work or throttled (others 25%, thermal 25%)",
                 ),
             ),
         ] {

@@ -29,7 +29,7 @@ pub struct Derived {
     pub front: Option<FrontReport>,
     /// Which of several commands is the fastest.
     pub fastest: Vec<Fastest>,
-    /// What each knob buys, or why nobody can say.
+    /// What each setting buys, or why nobody can say.
     pub effects: Result<EffectsReport, Fault>,
     /// What a search recommends, where there was one.
     pub found: Option<Found>,

@@ -77,8 +77,8 @@ impl SessionIdentity {
             return (Self { id, fingerprint }, None);
         };
         let Some(mut then) = before.fingerprint else {
-            let warning = "the results that are kept have no fingerprint of the machine that they are from, so \
-                           `perftune check` will not compare these; --fresh runs all again"
+            let warning = "the results that are kept have no fingerprint of their machine, so `perftune check` will not \
+                           compare them; --fresh runs all again"
                 .to_owned();
             let fingerprint = None;
             return (Self { id, fingerprint }, Some(warning));
@@ -97,8 +97,8 @@ impl SessionIdentity {
                 shown(soft.iter().copied())
             )),
             (hard, _) => Some(format!(
-                "the results that are kept are from another environment ({}): together they are a session of their \
-                 own that `perftune check` compares with no other; --fresh runs all again",
+                "the results that are kept are from another environment ({}): `perftune check` will not compare this mixed \
+                 session; --fresh runs all again",
                 shown(hard.iter().copied())
             )),
         };
@@ -136,8 +136,8 @@ impl SessionIdentity {
         let torch = fingerprint.get("libtorch")?;
         torch.contains(" | ").then(|| {
             format!(
-                "the runs of this folder used different versions of libtorch ({torch}): `perftune check` compares them \
-                 with no other; --fresh runs all again"
+                "the runs of this folder used different versions of libtorch ({torch}): `perftune check` will not compare \
+                 them; --fresh runs all again"
             )
         })
     }

@@ -97,7 +97,7 @@ impl Comparison<'_> {
         let good: Vec<_> = runs.iter().copied().filter(|run| ended(run)).collect();
         let note = match runs.len() - good.len() {
             _ if good.is_empty() => {
-                return Err(incomplete("no run of it came to its end".to_owned()));
+                return Err(incomplete("no run of it ended by itself".to_owned()));
             }
             0 => String::new(),
             lost => format!("{lost} of {} runs failed or were cancelled", runs.len()),

@@ -139,7 +139,7 @@ pub(super) fn check_device(path: &Path, device: &str) -> Result<(), LaunchError>
 pub(super) fn script_holds(file: &Path) -> Result<Option<ScriptHolds>, String> {
     let Ok(worker) = native_worker() else { return Ok(None) };
     let Some(name) = file.to_str() else {
-        return Err("its path is no Unicode".to_owned());
+        return Err("its path is not Unicode".to_owned());
     };
     // A worker that does not even start is told of when it is to work.
     if worker_version(&worker).is_err() {
@@ -158,7 +158,7 @@ pub(super) fn check_script(worker: &Path, job: &JobSpec) -> Result<ScriptGives, 
 fn answer<T: DeserializeOwned>(said: Result<String, LaunchError>) -> Result<T, String> {
     match said {
         Ok(text) => serde_json::from_str::<Result<T, String>>(&text)
-            .unwrap_or_else(|_| Err("the worker that was to try it gives no answer".to_owned())),
+            .unwrap_or_else(|_| Err("the worker that tried it does not answer".to_owned())),
         Err(LaunchError::Broken { why, .. }) => {
             Err(format!("the worker that tried it ended without an answer ({why})"))
         }

@@ -31,7 +31,7 @@ fn find(program: &str) -> Result<(), Fault> {
             Err(_) => Err(refused("there is no such file")),
             Ok(found) if found.is_dir() => Err(refused("it is a folder")),
             Ok(_) if !is_executable(path) => Err(refused("it is not executable")
-                .hint("`chmod +x` makes it so; or name what reads it first: python3 train.py")),
+                .hint("use `chmod +x`, or name its interpreter first: python3 train.py")),
             Ok(_) => Ok(()),
         };
     }
@@ -45,7 +45,7 @@ fn find(program: &str) -> Result<(), Fault> {
         return Err(refused("it is on the PATH, and is not executable"));
     }
     Err(refused("there is no such command on the PATH").hint(
-        "a program of this folder is named with its path, ./NAME; what only a shell knows with sh -c '...'",
+        "name a program in this folder with its path, ./NAME; run shell syntax with sh -c '...'",
     ))
 }
 

@@ -86,7 +86,7 @@ fn told(environment: &dyn Fn(&str) -> Option<String>) -> Result<Told, Fault> {
         return all.into_iter().next().ok_or_else(unknown);
     };
     let what = format!(
-        "--shard auto: the environment tells two parts: {} by {}, and {} by {}",
+        "--shard auto: the environment names two parts: {} by {}, and {} by {}",
         all[0].shard, all[0].by, other.shard, other.by
     );
     Err(Fault::new(what).hint("write --shard I/N"))
@@ -111,7 +111,7 @@ impl Scheduler {
                 }));
             };
             text.parse::<usize>().map_err(|_| {
-                let what = format!("--shard auto: {name} is `{text}`, and no whole number");
+                let what = format!("--shard auto: {name} is `{text}`, and not a whole number");
                 Fault::new(what).hint("write --shard I/N")
             })
         };
@@ -240,7 +240,7 @@ mod tests {
             (vec![("SLURM_ARRAY_TASK_ID", "0")], "SLURM_ARRAY_TASK_COUNT is not"),
             (
                 vec![("SKYPILOT_NODE_RANK", "-1"), ("SKYPILOT_NUM_NODES", "2")],
-                "SKYPILOT_NODE_RANK is `-1`, and no whole number",
+                "SKYPILOT_NODE_RANK is `-1`, and not a whole number",
             ),
             (
                 vec![("SKYPILOT_NODE_RANK", ""), ("SKYPILOT_NUM_NODES", "2")],

@@ -74,7 +74,7 @@ fn summary(figure: &CellFigure<'_>, within: f64, lost: usize) -> SummaryRow {
 }
 
 /// What is said of accuracies that are all the same.
-const AGREE: &str = "all runs agree, which says nothing of how well it is known: no interval";
+const AGREE: &str = "all runs agree, which is no evidence of precision: no interval";
 
 /// What is said of figures of a program that are all the same.
 pub(super) const TOLD_AGAIN: &str = "the program said the same in all runs: another seed or other data may change it by more than the interval";
@@ -106,9 +106,9 @@ fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
     let by_runs = visits as f64 * (between.within / within).powi(2);
     let takes = match between.needed(within, CONFIDENCE, 1.0, MOST) {
         _ if by_runs > f64::from(MOST) => "would take longer ones".to_owned(),
-        None => "is out of reach in the noise of these runs".to_owned(),
+        None => "is out of reach with the noise of these runs".to_owned(),
         Some(needed) => match f64::from(needed).max(by_runs.ceil()) - visits as f64 {
-            more if more >= 2.0 => format!("would take some {more} more"),
+            more if more >= 2.0 => format!("would take about {more} more"),
             more if more >= 1.0 => "would take one more".to_owned(),
             _ => "would take longer ones".to_owned(),
         },
@@ -130,7 +130,7 @@ fn lower_end(figure: &CellFigure<'_>) -> &'static str {
         })
     };
     if figure.visits.iter().any(summed) {
-        "a lower end: the sum of several processes is read now and then"
+        "a lower end: the sum of several processes is sampled"
     } else {
         "a lower end: the runs ended before its growth was bounded"
     }
@@ -156,7 +156,7 @@ fn slow(figure: &CellFigure<'_>) -> Option<String> {
     let step = words::step(*far.first()?);
     let (uneven, values) = (far.len(), figure.values.len());
     Some(format!(
-        "in {uneven} of {values} runs slow {step}s took most of the time: the median {step} is at least twice as fast"
+        "in {uneven} of {values} runs most of the time went into slow {step}s: the median {step} is at least twice as fast"
     ))
 }
 
@@ -193,7 +193,7 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
             let is_of_model = row.metric.def().is_some_and(MetricDef::is_of_model);
             parts.push(match values {
                 _ if is_of_model => {
-                    format!("an interval of what a model is like needs {REPEATS} runs")
+                    format!("an interval for a property of the model needs {REPEATS} runs")
                 }
                 1 => "an interval needs 2 runs".to_owned(),
                 _ => format!("an interval needs {REPEATS} runs"),
@@ -237,7 +237,7 @@ mod tests {
     fn what_the_runs_themselves_do_not_know_is_not_asked_of_more_of_them() {
         for (factors, half, says) in [
             ([0.5, 1.5], 300.0, "±1000% or more after 2 runs, ±5% would take longer ones"),
-            ([0.999, 1.001], 300.0, "±6.3% after 2 runs, ±5% would take some 2 more"),
+            ([0.999, 1.001], 300.0, "±6.3% after 2 runs, ±5% would take about 2 more"),
             ([0.999, 1.001], 0.08, "±5.7% after 2 runs, ±5% would take one more"),
         ] {
             let mut records = vec![completed(), completed()];
@@ -269,8 +269,7 @@ mod tests {
             let row = rows.iter().find(|row| row.metric == metric);
             row.unwrap().note.clone()
         };
-        let says =
-            "2 of 3 runs not trained to the end; all runs agree, which says nothing of how well";
+        let says = "2 of 3 runs not trained to the end; all runs agree, which is no evidence";
         assert!(note("validation_accuracy").starts_with(says), "{}", note("validation_accuracy"));
         // What is measured and not counted may well be the same each time.
         let [equal, peak] = ["validation_accuracy", "memory.peak"]

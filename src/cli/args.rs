@@ -127,7 +127,7 @@ pub struct ReportArgs {
     /// files of the folder stay as they are
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub objectives: Option<PathBuf>,
-    /// Say what each knob buys: the effect of each axis on the objectives, on what
+    /// Say what each setting buys: the effect of each axis on the objectives, on what
     /// is limited and on what was chosen, instead of the runs
     #[arg(long, conflicts_with_all = ["shadow", "per_run"])]
     pub effects: bool,

@@ -25,12 +25,12 @@ pub fn dataset(args: &DatasetArgs, screen: Screen) -> Result<ExitStatus, Fault> 
             let (file, called) = (added.file.display(), &added.called);
             screen.note(&[format!("found {}: {}", added.about, added.guessed.join("; "))]);
             let done = if args.dry_run {
-                "nothing is written; without --dry-run it goes to"
+                "nothing is written; without --dry-run it is written to"
             } else {
                 "written to"
             };
             screen.note(&[
-                format!("{done} {file}; where a guess is wrong, change it there, and say perftune dataset check {called}"),
+                format!("{done} {file}; where a guess is wrong, change it there, and run perftune dataset check {called}"),
                 format!("a grid names it by dataset = {called:?}"),
             ]);
             Ok(ExitStatus::Ok)

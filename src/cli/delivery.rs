@@ -76,8 +76,7 @@ impl<'a> Delivery<'a> {
             }
             if is_result(&file, &inputs) {
                 let file = target.file.display();
-                let what =
-                    format!("--write would replace {file}, which belongs to what is compared");
+                let what = format!("--write would replace {file}, which is one of the inputs");
                 return Err(Fault::new(what).hint("name another file"));
             }
         }

@@ -28,7 +28,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         screen.warn(&plan.warnings);
     }
     if args.strict && plan.runs.iter().all(|run| run.stop.constraints.is_empty()) {
-        return Err(Fault::new("--strict, but there is no constraint")
+        return Err(Fault::new("--strict, but there is no limit")
             .hint("for example --constraint 'memory.peak <= 512MiB'"));
     }
     let folder = args.out.clone().unwrap_or_else(|| Path::new("results").join(&plan.name));

@@ -68,17 +68,17 @@ const fn code(code: u8, when: &'static str) -> Meaning {
 /// Of a grid.
 pub const GRID_CODES: &[Meaning] = &[
     code(0, "done"),
-    code(1, "--strict: no cell keeps its constraints for certain"),
+    code(1, "--strict: no cell is feasible"),
     code(2, "wrong arguments, grid or data, or results that cannot be written"),
     code(3, "at least one run failed"),
     code(5, "--engine slurm: not all tasks were taken or, with --wait, cells are missing"),
-    code(130, "interrupted; what was finished is kept"),
+    code(130, "interrupted; finished runs are kept"),
 ];
 
 /// Of a command that is measured.
 pub const EXEC_CODES: &[Meaning] = &[
-    code(0, "the command came to its own end with 0, or was ended as asked"),
-    code(1, "--strict: it does not keep its constraints for certain"),
+    code(0, "the command exited with 0, or was ended as requested"),
+    code(1, "--strict: it is not feasible"),
     code(2, "wrong arguments, no such command, or results that cannot be written"),
     code(3, "the command failed; its exit code is in the report"),
     code(130, "interrupted"),
@@ -118,8 +118,8 @@ pub const CHECK_CODES: &[Meaning] = &[
     ),
     code(
         1,
-        "regressed: at least one row is worse for certain, by its floor or more; or --self-test found that the gate \
-         does not do what it should",
+        "regressed: at least one row is significantly worse, by its floor or more; or --self-test found that the gate does not \
+         work",
     ),
     code(6, "in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive"),
     code(0, "no regression"),
@@ -129,7 +129,7 @@ pub const CHECK_CODES: &[Meaning] = &[
 pub fn strict(asked: bool, runs: &[PlannedRun]) -> Result<bool, Fault> {
     let strict = asked && !runs.is_empty();
     if strict && runs.iter().all(|run| run.stop.constraints.is_empty()) {
-        return Err(Fault::new("--strict, but the grid has no constraints")
+        return Err(Fault::new("--strict, but the grid has no [constraints]")
             .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));
     }
     Ok(strict)

@@ -60,7 +60,7 @@ fn split(written: &[Written]) -> (Vec<Target>, Vec<delivery::Target>) {
 pub fn of_run(written: &[Written], plan: &Plan, folder: &Path) -> Result<Exports, Fault> {
     let (results, verdicts) = split(written);
     if !verdicts.is_empty() {
-        return Err(Fault::new("--write names a format of verdicts, and nothing is compared")
+        return Err(Fault::new("--write names a format for verdicts, and nothing is compared")
             .hint("add --against, or choose a format of `perftune list exports`"));
     }
     Exports::new(&results, &plan.exports, folder, !plan.objectives.is_empty())

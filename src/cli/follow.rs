@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Prints whenever there is more, and once when no more is to come.
 pub fn follow(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let [folder] = &args.dirs[..] else {
-        let what = "--follow speaks of one results folder";
+        let what = "--follow takes one results folder";
         return Err(Fault::new(what).hint("give one folder, or several without it"));
     };
     let mut shown = None;

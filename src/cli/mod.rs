@@ -129,7 +129,7 @@ fn unparted(words: impl Iterator<Item = OsString>) -> String {
     if !is_exec || command.is_empty() {
         return String::new();
     }
-    "\nhint: the command stands after `--`: perftune exec [OPTIONS] -- CMD\n".to_owned()
+    "\nhint: the command goes after `--`: perftune exec [OPTIONS] -- CMD\n".to_owned()
 }
 
 /// The worker that plays a script: what `perftune __scripted-worker` is.

@@ -153,7 +153,7 @@ pub fn new_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if path.file_name().is_none() || path.is_dir() {
-        return Err("it is a folder, and no file".to_owned());
+        return Err("it is a folder, not a file".to_owned());
     }
     if folder.is_some_and(|folder| !Path::is_dir(folder)) {
         return Err("there is no such folder".to_owned());

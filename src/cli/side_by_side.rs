@@ -21,7 +21,7 @@ pub fn print(args: &ReportArgs, dirs: &[PathBuf]) -> Result<ExitStatus, Fault> {
     ];
     let html = ("--format html", args.format == ReportFormat::Html);
     if let Some((flag, _)) = of_one.into_iter().chain([html]).find(|(_, given)| *given) {
-        return Err(Fault::new(format!("{flag} speaks of one results folder"))
+        return Err(Fault::new(format!("{flag} takes one results folder"))
             .hint("give one folder, or compare several without it"));
     }
     let folders = folders::read(dirs)?;

@@ -111,7 +111,7 @@ impl Axes {
         let Some(entry) = root.get("grid") else {
             problems.error_with(
                 Place::whole(GRID),
-                "there is no [grid]: it names the models and the data sets",
+                "there is no [grid], which names the models and the data sets",
                 "write [grid] with model = [...] and dataset = [...]",
             );
             return None;
@@ -256,7 +256,7 @@ impl Axes {
             {
                 problems.warn(
                     place,
-                    format!("{threads} threads on {cores} usable cores will wait for one another"),
+                    format!("{threads} threads on {cores} usable cores will wait for each other"),
                 );
             }
         }

@@ -207,7 +207,7 @@ fn dataset(node: &Node, world: &World<'_>) -> Read<(String, Dataset)> {
             Err(match &why {
                 DataError::Manifest(mistakes) => {
                     let problem = Problem::new(node.place, message).because(mistakes);
-                    problem.hint("what is wrong with it stands below")
+                    problem.hint("the error is below")
                 }
                 _ => Problem::new(node.place, format!("{message}: {why}")),
             })

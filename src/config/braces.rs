@@ -24,7 +24,7 @@ pub(super) fn parts(word: &str, node: &Node, axes: &AxisList, problems: &Problem
     };
     let brace = &rest[..1];
     let message = format!("a single `{brace}`");
-    let hint = format!("write `{brace}{brace}` for one that stands for itself");
+    let hint = format!("write `{brace}{brace}` for a literal one");
     Err(Problem::new(within(node, rest, problems), message).hint(hint))
 }
 
@@ -37,9 +37,9 @@ fn placeholder(name: &str, place: Place, axes: &AxisList) -> Read<Part> {
     let hint = match (suggest::nearest(name, names.iter().copied()), own::why_not(name)) {
         (Some(found), _) => format!("did you mean `{{{found}}}`?"),
         (None, None) => {
-            format!("write {name} = [...] in [grid]; `{{{{` stands for a brace")
+            format!("write {name} = [...] in [grid]; `{{{{` is a literal brace")
         }
-        (None, Some(_)) => format!("there are {}; `{{{{` stands for a brace", names.join(", ")),
+        (None, Some(_)) => format!("there are {}; `{{{{` is a literal brace", names.join(", ")),
     };
     Err(Problem::new(place, message).hint(hint))
 }

@@ -106,7 +106,7 @@ impl<'a> Builder<'a> {
         if total as u64 > most {
             problems.error_with(
                 Place::whole(GRID),
-                format!("the grid has {total} runs, and more than {most} are not made unasked"),
+                format!("the grid has {total} runs; more than {most} need --max-cells"),
                 format!("give fewer values, exclude cells, repeat less often, or allow them: --max-cells {total}"),
             );
             return Vec::new();
@@ -158,10 +158,10 @@ impl<'a> Builder<'a> {
         problems.error_with(
             longest.and_then(|choice| choice.place).unwrap_or_default(),
             format!(
-                "the name of a run would have {} bytes, and that of a folder at most {LONGEST_RUN}",
+                "the name of a run would have {} bytes; a folder name has at most {LONGEST_RUN}",
                 name.len()
             ),
-            "give shorter names and values, or several values to fewer axes",
+            "use shorter names and values, or give fewer axes several values",
         );
     }
 

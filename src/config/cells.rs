@@ -154,7 +154,7 @@ fn add_included(
             let name = axes.cell_name(cell).unwrap_or_default();
             problems.error(
                 *place,
-                format!("this [[include]] adds the cell {name}, which is there already"),
+                format!("this [[include]] adds the cell {name}, which the grid has already"),
             );
         }
     }

@@ -153,7 +153,7 @@ pub(super) fn shells(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mut 
             }
             problems.error_with(
                 choice.place.unwrap_or_default(),
-                format!("a shell would read `{}` as more than a value", shown(&choice.label)),
+                format!("a shell would read `{}` as code", shown(&choice.label)),
                 format!("make it an argument of the script: sh -c '... \"$1\"' sh {{{key}}}"),
             );
         }
@@ -219,7 +219,7 @@ pub(super) fn own_axes(
             problems.warn(
                 place,
                 format!(
-                    "the model {model} does not use `{key}`, so some of its cells are the same work: give it in a [[when]]"
+                    "the model {model} does not use `{key}`, so some of its cells are identical: give it in a [[when]]"
                 ),
             );
         }
@@ -286,8 +286,9 @@ pub(super) fn random_data(
             let of_model = metric.def().is_some_and(MetricDef::is_of_model);
             if of_model && told.insert((metric.as_str().to_owned(), choice.label.clone())) {
                 let data = &choice.label;
-                let what =
-                    format!("{metric} has no figure on {data}: random data say nothing of a model");
+                let what = format!(
+                    "{metric} has no figure on {data}: random data say nothing about a model"
+                );
                 problems.warn(choice.place.unwrap_or_default(), what);
             }
         }
@@ -346,13 +347,13 @@ fn mistakes(model: &ScriptModel, values: &Values<'_>) -> Vec<(String, Problem)> 
             let shape = shape.map(|side| side.to_string()).join(" x ");
             let message =
                 format!("`input` has {wanted} values, and a sample of {data} {there} ({shape})");
-            let hint = "the values of a sample can be put into another shape, and none be added";
+            let hint = "a sample can be reshaped, but its number of values cannot change";
             found.push((data.to_owned(), Problem::new(place, message).hint(hint)));
         }
     }
     if model.is_fixed() && values.settings.serve.is_none() {
         let message = format!(
-            "there is nothing to do with the model {}: it has no parameters that require gradients, and [serve] enabled = false",
+            "there is nothing to do for the model {}: it has no parameters that require gradients, and [serve] enabled = false",
             model.name
         );
         let problem = Problem::new(model.place, message);

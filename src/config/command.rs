@@ -225,8 +225,7 @@ fn check_size(axes: &[Entry], commands: usize, repeats: u32, problems: &mut Prob
     let cells = values.fold(commands as u64, u64::saturating_mul);
     let runs = cells.saturating_mul(repeats.into());
     if runs > MOST_RUNS {
-        let message =
-            format!("{cells} cells are {runs} runs, and more than {MOST_RUNS} are not made");
+        let message = format!("{cells} cells are {runs} runs; the most are {MOST_RUNS}");
         problems.error_with(Place::whole(GRID), message, "give fewer values, or repeat less often");
     }
 }

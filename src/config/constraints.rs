@@ -46,7 +46,8 @@ fn walk(
             continue;
         };
         if let MetricKind::Windows(_) = def.kind {
-            let message = format!("`{name}` has no interval, so no limit on it could be decided");
+            let message =
+                format!("`{name}` has no interval, so a limit on it could not be decided");
             let whole = def.name.trim_end_matches("_p75");
             problems.error_with(entry.key_place, message, format!("constrain `{whole}`"));
             continue;
@@ -89,7 +90,7 @@ fn limits(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Vec<
         })
     });
     if contradict {
-        let message = format!("no `{}` can keep all of these limits", def.name);
+        let message = format!("no `{}` satisfies all of these limits", def.name);
         problems.error(node.place, message);
     }
     limited
@@ -142,9 +143,9 @@ fn nonsense(def: &MetricDef, op: Op, limit: f64) -> Option<&'static str> {
     ) || matches!(def.source, Source::Tick(Field::Resident | Field::Peak));
     match op {
         Op::Below if limit <= 0.0 => Some("nothing is below 0"),
-        Op::AtMost if limit < 0.0 || (positive && limit <= 0.0) => Some("nothing can keep that"),
-        Op::AtLeast if limit <= 0.0 => Some("everything keeps that"),
-        Op::Above if limit < 0.0 => Some("everything keeps that"),
+        Op::AtMost if limit < 0.0 || (positive && limit <= 0.0) => Some("no value satisfies that"),
+        Op::AtLeast if limit <= 0.0 => Some("every value satisfies that"),
+        Op::Above if limit < 0.0 => Some("every value satisfies that"),
         _ => None,
     }
 }
@@ -224,8 +225,8 @@ mod tests {
             ("memory.peak = \"<== 512MiB\"", "a comparison and a limit"),
             ("memory.peak = \"<= 512\"", "has no unit"),
             ("memory.peak = \"<= 10ms\"", "is not a unit of size"),
-            ("memory.peak = \"<= 0B\"", "nothing can keep that"),
-            ("memory.peak = \">= 0B\"", "everything keeps that"),
+            ("memory.peak = \"<= 0B\"", "no value satisfies that"),
+            ("memory.peak = \">= 0B\"", "every value satisfies that"),
             ("memory.peak = \"< -1B\"", "is not a size"),
             ("memory.peak = []", "a comparison and a limit"),
             ("train_loss = \"<= nan\"", "is not a plain number"),

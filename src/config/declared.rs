@@ -49,14 +49,14 @@ pub(super) static KEYS: &[KeyDef<Said>] = &[
             },
         ),
     )
-    .about("the unit that its values are said in"),
+    .about("the unit of the values"),
     key(
         "metrics.NAME.better",
         Word(&["lower", "higher"], |said, word, _| {
             said.metric.better = Some(if word == "lower" { Better::Lower } else { Better::Higher });
         }),
     )
-    .about("which values are better; needed to compare cells by it, and for the gate to judge it"),
+    .about("which values are better; needed for objectives and for the gate"),
     key(
         "metrics.NAME.kind",
         Word(OwnKind::WORDS, |said, word, _| {
@@ -79,20 +79,20 @@ pub(super) static KEYS: &[KeyDef<Said>] = &[
             Ok(())
         }),
     )
-    .about("where its values are read of a command, besides what that reports itself; a file may have {run} and axes in braces"),
+    .about("where the values are read from a command's output or files; a file name may have {run} and axes in braces"),
     key(
         "metrics.NAME.pattern",
         Own("a regular expression with one group", TEXT, |said, entry, _, _| {
             let (text, place) = some_text(entry, "a regular expression", LONGEST_PATTERN)?;
             FigurePattern::new(&text).map_err(|why| {
-                let message = format!("`pattern` is no pattern of a figure: {why}");
+                let message = format!("`pattern` is not a valid pattern: {why}");
                 Problem::new(place, message).hint("for example pattern = 'f1=([0-9.]+)'")
             })?;
             said.pattern = Some((text, place));
             Ok(())
         }),
     )
-    .about("what a value is like in what it prints; the group holds the number"),
+    .about("what a value looks like in the output; the group holds the number"),
     key(
         "metrics.NAME.path",
         Own("keys with dots between them", TEXT, |said, entry, _, _| {
@@ -244,7 +244,7 @@ pub(super) fn check_values(root: &Table, context: &Context<'_>, problems: &mut P
 }
 
 fn cannot(name: &str) -> String {
-    format!("`{}` cannot be a metric of one's own", shown(name))
+    format!("`{}` cannot be a metric of your own", shown(name))
 }
 
 fn one(
@@ -290,7 +290,7 @@ fn taken(def: &MetricDef, before: &[MetricId], axes: &AxisList) -> Option<String
     let built_in =
         metrics::named(name, &[]).is_ok() || metric::CATALOGUE.iter().any(|it| it.group == name);
     if built_in {
-        return Some("it is a metric of perftune's, or a group of them".to_owned());
+        return Some("it is a metric of perftune, or a group of them".to_owned());
     }
     if let Some(axis) = axes.defs().find(|axis| is(&axis.key)) {
         return Some(format!("`{}` is an axis: give the metric another name", axis.key));
@@ -316,8 +316,8 @@ pub(super) fn check(
             continue;
         };
         if metric.from.is_some() {
-            let message = "`from` reads what a command leaves, and no model of this grid is one";
-            let hint = "a worker says `metric` itself; a command is declared in [models]";
+            let message = "`from` reads the output or files of a command, and no model of this grid is a command";
+            let hint = "a worker reports `metric` itself; a command is declared in [models]";
             problems.error_with(entry.key_place, message, hint);
         } else if !foreign {
             let what = format!(

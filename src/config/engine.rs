@@ -23,7 +23,7 @@ pub(super) fn check(asked: &EngineAsked, problems: &mut Problems) {
         problems.error_with(
             at.value,
             format!(
-                "a task would be told at once that its time is over: `time` is {time_s} s, `warning` {warning_s} s, and Slurm may be a minute early"
+                "a task would be warned at once that its time is over: `time` is {time_s} s, `warning` {warning_s} s, and Slurm may be a minute early"
             ),
             "give it more time, or a shorter `warning`; warning = \"0s\" leaves it out",
         );

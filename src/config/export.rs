@@ -32,11 +32,8 @@ pub(super) fn check(exports: &[Asked], has_objectives: bool, problems: &mut Prob
         if def.by_objectives && !has_objectives {
             problems.error_with(
                 *place,
-                format!(
-                    "`{}` is made of cells that were compared, and there are no [objectives]",
-                    def.name
-                ),
-                "say what cells are compared by, such as minimize = [\"METRIC\"] in [objectives]",
+                format!("`{}` compares cells, and there are no [objectives]", def.name),
+                "name the metrics to compare by, such as minimize = [\"METRIC\"] in [objectives]",
             );
         }
     }

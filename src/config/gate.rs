@@ -1,4 +1,4 @@
-//! `[gate]`: by which rules results are compared with those of a baseline.
+//! `[gate]`: how results are compared with a baseline.
 
 mod retired;
 mod rules;
@@ -71,7 +71,9 @@ pub(super) fn check_draws(policy: &GatePolicy, root: &Table, problems: &mut Prob
         let needed = (1.0 / alpha).ceil() - 1.0;
         problems.error_with(
             entry.node.place,
-            format!("with {draws} draws no p value can be as small as alpha = {alpha}: nothing could ever fail"),
+            format!(
+                "with {draws} draws no p value reaches alpha = {alpha}, so nothing could ever fail"
+            ),
             format!("write draws = {needed} or more, or leave it out"),
         );
     }

@@ -110,7 +110,7 @@ pub(super) fn settle_repeats(settings: &mut Settings, full: bool, problems: &mut
         (Repeats::Auto { most }, Some((asked, _))) => *most = asked,
         (Repeats::Fixed(times), Some((_, place))) if !full => problems.warn(
             place,
-            format!("`max_repeats` changes nothing: it is for repeat = \"auto\", not {times}"),
+            format!("`max_repeats` has no effect: it is for repeat = \"auto\", not {times}"),
         ),
         _ => {}
     }

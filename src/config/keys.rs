@@ -95,12 +95,12 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         "extends",
         Own("a file, or a list of files", TEXTS, |_, _, _, _| Ok(())),
     )
-    .about("grid files on top of which this one is put; relative to this one"),
+    .about("grid files that this one extends and overrides; relative to this one"),
     key(
         "profile.NAME",
         Own("a table", r#"{ "type": "object" }"#, |_, _, _, _| Ok(())),
     )
-    .about("keys of the grid that --profile NAME puts over the file; inherits = \"OTHER\" puts them over another profile"),
+    .about("keys of the grid that --profile NAME overrides; inherits = \"OTHER\" starts from another profile"),
     key("run.budget", Duration(0.001, LONGEST_S, |s, v, _| s.budget_s = Some(v.as_secs())))
         .about("time limit for the whole grid; --resume runs the rest")
         .never(|plan, _| plan.budget_s.into()),
@@ -111,7 +111,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             Ok(())
         }),
     )
-    .about("cells that run side by side, each on cores of its own; cores:2: as many as have two cores, gpu: one for each GPU")
+    .about("cells that run side by side, each on cores of its own; cores:2: as many as there are pairs of cores, gpu: one for each GPU")
     .never(|_, _| 1.into()),
     key("search.method", Word(METHODS, |s, word, at| s.search.method = Some((word, at.key))))
         .about("how cells are chosen; auto: bayes; grid: all of them")
@@ -123,10 +123,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         "search.budget",
         Duration(0.001, LONGEST_S, |s, v, at| s.search.budget = Some((v.as_secs(), at.key))),
     )
-    .about("time for the whole search, instead of [run] budget; cells are chosen by what they bring for each second")
+    .about("time for the whole search, instead of [run] budget; cells are chosen by expected gain per second")
     .never(|plan, _| plan.budget_s.into()),
     key("search.prune", Flag(|s, v, _| s.search.prune = Some(v)))
-        .about("whether a training ends as soon as its accuracy cannot reach any more what decides")
+        .about("whether a training ends as soon as its accuracy can no longer reach what decides")
         .never(|plan, _| plan.search.is_none_or(|search| search.prunes).into()),
     key("search.seed", Count(0, MANY, |s, v, at| s.search.seed = Some((v, at.key))))
         .about("seed of the search, instead of that of the grid")
@@ -143,7 +143,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .about("share of the training data that is held out for validation")
     .always("train.validation_share", |_, run| run.job.train.validation_share.into()),
     key("train.warmup_steps", Count(0, MANY, |s, v, _| s.train.warmup_steps = v))
-        .about("steps before the first timed one, on weights that are thrown away")
+        .about("untimed steps before the first, on weights that are discarded")
         .always("train.warmup_steps", |_, run| run.job.train.warmup_steps.into()),
     key(
         "train.target_accuracy",
@@ -176,7 +176,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             Ok(())
         }),
     )
-    .about("samples a request, each size on its own; other patterns have other defaults")
+    .about("samples per request, each size on its own; other patterns have other defaults")
     .always("serve.batch_size", |_, run| serve(run).map(|serve| serve.batch_sizes.clone()).into()),
     key(
         "serve.rate",
@@ -189,7 +189,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             },
         ),
     )
-    .about("requests at random times, so many a second: pattern = \"server\"")
+    .about("requests per second, at random times: pattern = \"server\"")
     .unusual("serve.rate_per_s", |_, run| match serve(run).map(|serve| serve.pattern) {
         Some(Pattern::Server { rate_per_s }) => rate_per_s.into(),
         _ => serde_json::Value::Null,
@@ -198,13 +198,13 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         "serve.clients",
         Count(1, MOST_CLIENTS, |s, v, at| s.serving.clients = Some(Placed::new(v, at))),
     )
-    .about("so many clients, each waiting for its answer: pattern = \"closed\"")
+    .about("number of clients, each waiting for its answer: pattern = \"closed\"")
     .unusual("serve.clients", |_, run| match serve(run).map(|serve| serve.pattern) {
         Some(Pattern::Closed { clients }) => clients.into(),
         _ => serde_json::Value::Null,
     }),
     key("serve.find_max_rate", Flag(|s, v, at| s.serving.find_max_rate = Some(Placed::new(v, at))))
-        .about("search for the highest rate that keeps the limit: pattern = \"server\"")
+        .about("search for the highest rate within the limit: pattern = \"server\"")
         .unusual("serve.find_max_rate", |_, run| {
             let limit = serve(run).and_then(|serve| serve.find_max_rate);
             limit.map(|limit| limit.to_string()).into()
@@ -221,7 +221,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             },
         ),
     )
-    .about("what the highest rate must keep; else a percentile of [constraints]"),
+    .about("the limit for the highest rate; else a percentile of [constraints]"),
     key("serve.warmup_requests", Count(0, MANY, |s, v, _| s.serving.warmup_requests = Some(v)))
         .about("requests of each size before the first timed one")
         .always("serve.warmup_requests", |_, run| {
@@ -250,7 +250,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             Ok(())
         }),
     )
-    .about("what must be known; else throughput, step_latency, latency, cpu, memory and gpu")
+    .about("what must be known; default: throughput, step_latency, latency, cpu, memory and gpu")
     .always("stop.metrics", |_, run| run.stop.metrics.iter().map(MetricName::as_str).collect()),
     key(
         "stop.within",
@@ -333,7 +333,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             Ok(())
         }),
     )
-    .about("how many CPUs, or which: `perftune doctor` says what can be enforced")
+    .about("how many CPUs, or which: `perftune doctor` shows what can be enforced")
     .unusual("limits.cpus", |_, run| {
         let cpus = &run.limits.cpus;
         (!cpus.is_empty()).then(|| cpu_list(cpus)).into()
@@ -385,10 +385,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         .about("the smallest change that counts")
         .never(|plan, _| plan.gate.floor.into()),
     key("gate.any_machine", Flag(|s, v, _| s.gate.any_machine = v))
-        .about("compare results of unknown or different machines all the same")
+        .about("compare results of unknown or different machines anyway")
         .never(|plan, _| plan.gate.any_machine.into()),
     key("gate.draws", Count(1, MOST_DRAWS, |s, v, _| s.gate.draws = v))
-        .about("random permutations that are drawn where there are too many to test all")
+        .about("random permutations, where there are too many to test all")
         .never(|plan, _| plan.gate.draws.into()),
     key(
         "gate.seed",
@@ -407,7 +407,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             Ok(())
         }),
     )
-    .about("fields of the fingerprint that may differ, since they are what is tested"),
+    .about("fields of the fingerprint that may differ, since they are under test"),
     key(
         "gate.metrics.METRIC",
         Names("a table", r#"{ "type": "object" }"#, |s, table, context, problems| {
@@ -428,7 +428,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             },
         ),
     )
-    .about("a cell that is gone on purpose: since when, and why"),
+    .about("a cell that was removed on purpose: since when, and why"),
     key("sampler.interval", Duration(0.010, 60.0, |s, v, _| s.sampler.interval_ns = v.as_ns()))
         .about("mean time between two readings")
         .always("sampler.interval_s", |plan, _| (plan.sampler.interval_ns as f64 / 1e9).into()),
@@ -453,7 +453,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             |s, v, _| s.grams_per_kwh = Some(v),
         ),
     )
-    .about("grams of CO2 equivalent a kilowatt hour; nobody guesses it")
+    .about("grams of CO2 equivalent per kilowatt hour; never guessed")
     .unusual("energy.grams_per_kwh", |plan, _| plan.grams_per_kwh.into()),
     key(
         "cost.per_hour",
@@ -466,7 +466,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             |s, v, _| s.price.per_hour = Some(v),
         ),
     )
-    .about("what an hour of this machine costs: then there are cost.run and cost.per_million_samples")
+    .about("price of an hour of this machine: gives cost.run and cost.per_million_samples")
     .unusual("cost.per_hour", |plan, _| {
         plan.price.as_ref().map(|price| price.per_hour).into()
     }),
@@ -482,7 +482,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             Ok(())
         }),
     )
-    .about("in which currency")
+    .about("currency of the price")
     .unusual("cost.currency", |plan, _| {
         plan.price.as_ref().map(|price| price.currency.clone()).into()
     }),
@@ -531,7 +531,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             Ok(())
         }),
     )
-    .about("free settings of a worker of your own"),
+    .about("settings for a worker of your own, passed on as they are"),
     key(
         "export.FORMAT",
         Names(
@@ -540,5 +540,5 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
             |s, table, _, problems| s.exports = export::read(table, problems),
         ),
     )
-    .about("where the results go in this format after each run; relative to the results folder"),
+    .about("where the results are written in this format after each run; relative to the results folder"),
 ];

@@ -37,7 +37,8 @@ pub(super) fn cut(
         return Vec::new();
     };
     if settings.search.policy(0, None).is_some() {
-        let what = "a search chooses each cell by what those before it have said: it has one lane";
+        let what =
+            "a search chooses each cell by the results of those before it, so it has one lane";
         problems.error_with(place, what, ONE);
         return Vec::new();
     }
@@ -80,12 +81,12 @@ pub(super) fn check(
     let (Some(lane), Some((_, place))) = (lanes.first(), settings.lanes) else { return };
     let mut refuse = |what: String, hint: &str| problems.error_with(place, what, hint);
     if let Some(run) = runs.iter().find(|run| run.answer.is_some()) {
-        let what = format!("{} is looked up in a table, and lanes speed nothing up", run.cell);
+        let what = format!("{} is looked up in a table, so lanes do not make it faster", run.cell);
         refuse(what, ONE);
     }
     if let Some(run) = runs.iter().find(|run| !run.limits.cpus.is_empty()) {
         let cell = &run.cell;
-        let what = format!("`cpus` of [limits] and the lanes both say where {cell} runs");
+        let what = format!("`cpus` of [limits] and the lanes both set where {cell} runs");
         refuse(what, "drop `cpus`: lanes = \"cores:2\" gives each cell two cores of its own");
     }
     let there = machine.limits.memory_bytes.unwrap_or(u64::MAX);

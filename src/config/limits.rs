@@ -1,4 +1,4 @@
-//! `[limits]`: a device smaller than this one. What is asked is checked against what this machine can enforce, so that
+//! `[limits]`: resource limits: emulates a smaller device. What is asked is checked against what this machine can enforce, so that
 //! nothing is asked in vain.
 
 use super::read::{self, Quantity, Read};

@@ -61,7 +61,7 @@ impl<'a> Lookup<'a> {
         let known = self.cells.entry((&model.name, answer.row)).or_insert_with(|| run.cell.clone());
         if *known != run.cell && self.alike.insert(&model.name) {
             let message = format!(
-                "the cells {known} and {} are one configuration of {}",
+                "the cells {known} and {} are the same configuration of {}",
                 run.cell, answer.table.name
             );
             let hint = "give one value to each axis that is no column of the table";
@@ -108,7 +108,7 @@ impl<'a> Lookup<'a> {
         {
             let again = fewest + 1;
             let message = format!(
-                "the table has {fewest} runs of {cell}, so run {again} would be the first one again"
+                "the table has {fewest} runs of {cell}, so run {again} would repeat the first one"
             );
             let hint = format!("repeat at most {fewest} times, or write repeat = \"auto\"");
             problems.error_with(model.place, message, hint);

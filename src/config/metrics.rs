@@ -32,8 +32,8 @@ pub(super) fn read(node: &Node, own: &[MetricId], problems: &mut Problems) -> Re
     let expected = "a list of metrics and groups, such as [\"throughput\", \"memory\"]";
     let items = read::texts("metrics", node, expected)?;
     if items.is_empty() {
-        let message = "`metrics` is an empty list, so no run would know when to stop";
-        let hint = "name a metric, or write enabled = false to run every budget to its end";
+        let message = "`metrics` is an empty list, so no run could stop early";
+        let hint = "name a metric, or write enabled = false to use every budget in full";
         return Err(Problem::new(node.place, message).hint(hint));
     }
     let mut chosen: Vec<Chosen> = Vec::new();
@@ -62,7 +62,7 @@ fn one(item: &Node, own: &[MetricId]) -> Read<Vec<Chosen>> {
     if find_among(name, own).is_none() && !of_group.is_empty() {
         let members: Vec<Chosen> = group(name).collect();
         if members.is_empty() {
-            let message = format!("the group `{name}` chooses nothing by itself");
+            let message = format!("the group `{name}` cannot be chosen");
             return wrong(message, format!("name what you mean: {}", listed(&of_group)));
         }
         return Ok(members);

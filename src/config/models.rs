@@ -42,7 +42,7 @@ pub(super) fn read(
     for entry in &table.entries {
         let name = entry.key.clone();
         if MODELS.iter().any(|model| model.name == name) {
-            let message = format!("`{name}` is the name of a model of perftune's own");
+            let message = format!("`{name}` is the name of a built-in model");
             let hint = "give the command another name, and use that in [grid] model";
             problems.error_with(entry.key_place, message, hint);
             continue;
@@ -101,7 +101,7 @@ pub(super) static KEYS: &[KeyDef<CommandModel>] = &[
             Ok(())
         }),
     )
-    .about("a command that is run before the first run of a cell, and not measured"),
+    .about("a command to run before the first run of a cell; not measured"),
     key(
         "models.NAME.prepare",
         Own("a list of texts", WORDS, |model, entry, context, problems| {
@@ -109,7 +109,7 @@ pub(super) static KEYS: &[KeyDef<CommandModel>] = &[
             Ok(())
         }),
     )
-    .about("a command that is run before each run, and not measured"),
+    .about("a command to run before each run; not measured"),
     key(
         "models.NAME.cleanup",
         Own("a list of texts", WORDS, |model, entry, context, problems| {
@@ -117,9 +117,9 @@ pub(super) static KEYS: &[KeyDef<CommandModel>] = &[
             Ok(())
         }),
     )
-    .about("a command that is run after the last run of a cell, however that ended"),
+    .about("a command to run after the last run of a cell, however that ended"),
     key("models.NAME.steps", Flag(|model, steps, _| model.steps = steps))
-        .about("whether it reports steps: then metrics of steps are waited for"),
+        .about("whether it reports steps: then perftune waits for metrics of steps"),
 ];
 
 fn read_words(entry: &Entry, context: &Context<'_>, problems: &Problems) -> Read<Vec<Word>> {

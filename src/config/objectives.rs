@@ -51,7 +51,7 @@ fn objective(key: &str, better: Better, own: &[MetricId], item: &Node) -> Read<A
         return Err(Problem::new(item.place, message).hint(format!("write {meant} = [\"{name}\"]")));
     }
     if def.better.is_none() && def.source == Source::Own {
-        let message = format!("`{name}` does not say which of its values are better");
+        let message = format!("`{name}` has no direction");
         let word = if better == Better::Lower { "lower" } else { "higher" };
         let hint = format!(
             "write better = \"{word}\" in [metrics.{name}], or --set metrics.{name}.better={word}"

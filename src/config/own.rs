@@ -21,8 +21,8 @@ pub(super) const ENV_TABLE: &str = "env";
 
 /// The keys of `[grid]` that are free, and what they are.
 pub(super) const FREE: [(&str, &str); 2] = [
-    ("NAME", "an axis of your own, which the command of a model has in braces or [axes] declares"),
-    ("env.NAME", "a variable of the environment of what does the work"),
+    ("NAME", "an axis of your own, used in braces in the command of a model or declared in [axes]"),
+    ("env.NAME", "a variable of the worker's or command's environment"),
 ];
 
 /// What `[axes.NAME]` says besides the values.
@@ -45,12 +45,11 @@ pub(super) static KEYS: &[KeyDef<Declared>] = &[
             axis.kind = OwnKind::named(word).unwrap_or_default();
         }),
     )
-    .about("what its values are"),
+    .about("the type of its values"),
     key("axes.NAME.values", Kind::Own("a value, or a list", ANY_VALUES, |_, _, _, _| Ok(())))
-        .about("its values, where [grid] does not name it"),
-    key("axes.NAME.from", Kind::Number(range::ANY, |_, _, _| ())).about(
-        "the first of a range of values, which [grid] has as { from, to, scale, steps } too",
-    ),
+        .about("its values, unless [grid] names it"),
+    key("axes.NAME.from", Kind::Number(range::ANY, |_, _, _| ()))
+        .about("the first of a range of values; [grid] takes { from, to, scale, steps } too"),
     key("axes.NAME.to", Kind::Number(range::ANY, |_, _, _| ())).about("the last of the range"),
     key("axes.NAME.scale", Kind::Word(range::SCALES, |_, _, _| ()))
         .about("spacing of the values between them"),
@@ -161,7 +160,7 @@ fn declared(root: &Table, problems: &mut Problems) -> Vec<AxisDef> {
     let mut found = Vec::new();
     for (key, entry) in root.table("axes").into_iter().flat_map(entries) {
         if let Some(why) = why_not(&key) {
-            let message = format!("`{}` cannot be an axis of one's own", shown(&key));
+            let message = format!("`{}` cannot be an axis of your own", shown(&key));
             problems.error_with(entry.key_place, message, why);
             continue;
         }
@@ -343,17 +342,19 @@ pub(super) fn why_not(key: &str) -> Option<String> {
     let is_first = |c: char| c.is_ascii_alphabetic() || variable.is_some() && c == '_';
     let is_safe = |c: char| c.is_ascii_alphanumeric() || c == '_' || variable.is_none() && c == '-';
     if AXES.iter().any(|def| def.key == key) || template::is_fact(key) {
-        return Some("perftune has a setting of this name: give the axis another one".to_owned());
+        return Some("perftune has a setting of this name: give the axis another name".to_owned());
     }
     let of_metric = |metric: &MetricDef| {
         let column = metric.column();
         name.strip_suffix("_plus_minus").unwrap_or(name) == column
     };
     if variable.is_some() && name.starts_with("PERFTUNE_") {
-        return Some("variables PERFTUNE_... are perftune's own".to_owned());
+        return Some("variables PERFTUNE_... are reserved".to_owned());
     }
     if variable.is_none() && (COLUMNS.contains(&name) || CATALOGUE.iter().any(of_metric)) {
-        return Some("the reports have it already: give the axis another name".to_owned());
+        return Some(
+            "the reports have a column of this name: give the axis another name".to_owned(),
+        );
     }
     if name.starts_with(is_first) && name.len() <= LONGEST_KEY && name.chars().all(is_safe) {
         return None;

@@ -66,8 +66,8 @@ pub(super) fn read(table: &Table, node: &Node) -> Read<RandomData> {
     };
     let values = data.shape.iter().map(|side| u128::from(*side)).product::<u128>();
     if values * u128::from(samples) > MOST_VALUES {
-        let message = format!("{samples} samples of {values} values do not fit into any memory");
-        return Err(Problem::new(node.place, message).hint("give fewer, or smaller ones"));
+        let message = format!("{samples} samples of {values} values do not fit into memory");
+        return Err(Problem::new(node.place, message).hint("use fewer or smaller samples"));
     }
     Ok(data)
 }

@@ -68,7 +68,7 @@ pub(super) fn numbers(key: &str, table: &Table, place: Place, whole: bool) -> Re
     }
     if values.windows(2).any(|pair| pair[0] >= pair[1]) {
         let kind = if whole { "whole numbers" } else { "numbers" };
-        let message = format!("the range of `{key}` has not so many {kind} as {steps} steps need");
+        let message = format!("the range of `{key}` has fewer {kind} than {steps} steps need");
         return Err(Problem::new(said("steps")?.node.place, message).hint("give fewer steps"));
     }
     Ok(values.into_iter().map(|value| Node { value: number(value), place }).collect())

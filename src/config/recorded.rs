@@ -69,7 +69,7 @@ pub(super) static KEYS: &[KeyDef<Asked>] = &[
             Ok(())
         }),
     )
-    .about("which of its figures says how many seconds a run took, for [run] budget"),
+    .about("the figure with the seconds that a run took, for [run] budget"),
     key(
         "models.NAME.of",
         Own("a text", TEXT, |asked, entry, _, _| {
@@ -77,7 +77,7 @@ pub(super) static KEYS: &[KeyDef<Asked>] = &[
             Ok(())
         }),
     )
-    .about("which model of the table it is, where that has a column `model`"),
+    .about("which model of the table, where it has a column `model`"),
 ];
 
 fn text(entry: &Entry) -> Read<&str> {
@@ -238,8 +238,7 @@ fn cost(name: &str, place: Place, table: &Table) -> Read<usize> {
         Problem::new(place, message).hint(suggest::hint(name, &names, "the figures are"))
     })?;
     if table.has_negative(found) {
-        let message =
-            format!("`{}` is negative in a row, and no run takes less than no time", shown(name));
+        let message = format!("`{}` is negative in a row, and a time cannot be", shown(name));
         return Err(Problem::new(place, message));
     }
     Ok(found)

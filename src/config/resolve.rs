@@ -78,7 +78,7 @@ impl Settings {
         }
         if let Some(horizon_s) = self.stop.horizon_s.filter(|s| *s < self.stop.min_time_s) {
             let text = format!(
-                "`horizon` ({}) is shorter than `min_time` ({}): a stage has seen more by its first look",
+                "`horizon` ({}) is shorter than `min_time` ({}), the time before the first look",
                 crate::units::seconds(horizon_s),
                 crate::units::seconds(self.stop.min_time_s)
             );
@@ -139,11 +139,11 @@ impl Settings {
             if def.source == Source::Target && self.stop.target_accuracy.is_none() {
                 problems.error_with(
                     place,
-                    format!("`{}` is constrained, and no target is set", def.name),
+                    format!("`{}` has a limit, and no target is set", def.name),
                     "set the accuracy in [train], such as target_accuracy = 0.88",
                 );
             } else if let Some(why) = self.unmeasured(def) {
-                let what = format!("the constraint on {} stays undecided: {why}", def.name);
+                let what = format!("the limit on {} stays undecided: {why}", def.name);
                 problems.warn(place, what);
             } else {
                 add(kept, def);
@@ -155,7 +155,7 @@ impl Settings {
         for Aimed { def, place, .. } in &self.objectives {
             // The figure that cells are compared by is that of training.
             let untrained = def.scope == Stage::Stages && self.train.epochs == 0;
-            let untrained = untrained.then_some("nothing is trained (epochs = 0)");
+            let untrained = untrained.then_some("no model is trained (epochs = 0)");
             match self.unmeasured(def).or(untrained) {
                 None => add(kept, def),
                 Some(why) => problems
@@ -175,9 +175,9 @@ impl Settings {
         if unserved.is_some() {
             unserved
         } else if self.train.epochs == 0 && of_training {
-            Some("nothing is trained (epochs = 0)")
+            Some("no model is trained (epochs = 0)")
         } else if of_validation && self.train.validation_share == 0.0 {
-            Some("nothing is held out (validation_share = \"0%\")")
+            Some("no data are held out (validation_share = \"0%\")")
         } else if aims && self.stop.target_accuracy.is_none() {
             Some("there is no target_accuracy in [train]")
         } else {
@@ -241,7 +241,7 @@ impl<'a> Resolver<'a> {
                     problems.error_with(
                         choice.place.unwrap_or(place),
                         format!(
-                            "an [[override]] cannot change `{key}`: it is an axis of this grid, and the cells are named by it"
+                            "an [[override]] cannot change `{key}`: it is an axis of this grid, and cells are named by it"
                         ),
                         format!("leave `{key}` out of [grid], or use [[exclude]] and [[include]]"),
                     );
@@ -251,7 +251,7 @@ impl<'a> Resolver<'a> {
                 problems.error_with(
                     place,
                     "this [[override]] has no `match`",
-                    "say which cells are meant: match = { dataset = \"digits\" }",
+                    "name the cells: match = { dataset = \"digits\" }",
                 );
             }
             let Some((wanted, _)) = read::table(table, "match", problems) else {

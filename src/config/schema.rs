@@ -54,8 +54,8 @@ pub(super) static TABLES: [TableDef; 24] = {
     use Holds::{Axes, CellKeys, Cells, GridKeys, Overrides, Whens};
     [
         table("grid", Axes, "every key is an axis, a value or a list; the grid is their product"),
-        table("axes", GridKeys, "axes of your own: what [grid] alone cannot say of them"),
-        table("metrics", GridKeys, "metrics of your own: what a program reports of itself"),
+        table("axes", GridKeys, "axes of your own: their types, units and values"),
+        table("metrics", GridKeys, "metrics of your own: what a program reports"),
         table("run", GridKeys, "the run of the whole grid"),
         table("search", GridKeys, "a search among the cells instead of a run of each"),
         table(
@@ -68,30 +68,22 @@ pub(super) static TABLES: [TableDef; 24] = {
         table(
             "constraints",
             CellKeys,
-            "what a run must keep; one that breaks it for certain ends at once",
+            "limits on metrics; a run that breaks one for certain ends at once",
         ),
-        table("limits", CellKeys, "a device smaller than this one"),
+        table("limits", CellKeys, "resource limits: emulates a smaller device"),
         table("models", GridKeys, "commands, TorchScript files and recorded tables as models"),
         table("objectives", GridKeys, "what cells are compared by"),
-        table("gate", GridKeys, "by which rules results are compared with those of a baseline"),
-        table("profile", GridKeys, "settings that --profile puts over those of the file"),
-        table("sampler", GridKeys, "how often and what to read of the machine"),
-        table("energy", GridKeys, "what energy means"),
-        table("cost", GridKeys, "what the machine costs"),
-        table("worker", GridKeys, "who does the work"),
-        table("engine", GridKeys, "where the cells are run"),
-        table(
-            "export",
-            GridKeys,
-            "what the results are handed on as to other tools after each run",
-        ),
+        table("gate", GridKeys, "how results are compared with a baseline"),
+        table("profile", GridKeys, "settings that --profile overrides"),
+        table("sampler", GridKeys, "what to read from the machine, and how often"),
+        table("energy", GridKeys, "carbon intensity of energy"),
+        table("cost", GridKeys, "price of the machine"),
+        table("worker", GridKeys, "the worker"),
+        table("engine", GridKeys, "where the cells run"),
+        table("export", GridKeys, "exports of the results to other tools after each run"),
         table("when", Whens, "axes that only the cells that match have"),
-        table(
-            "exclude",
-            Cells,
-            "cells that are left out: those with one of the values of each axis",
-        ),
-        table("include", Cells, "a cell more: one value of each axis that varies"),
+        table("exclude", Cells, "cells to leave out: those that match each axis"),
+        table("include", Cells, "a cell to add: one value for each axis that varies"),
         table("override", Overrides, "other settings for the cells that match"),
     ]
 };
@@ -306,7 +298,7 @@ fn grid_hint(key: &str, keys: &[&str], names: &Names<'_>) -> String {
     } else {
         let all = keys.join(", ");
         format!(
-            "an axis of your own stands in the command of a model as {{{key}}}, or is declared: [axes.{key}]; the others are {all}"
+            "an axis of your own is in the command of a model as {{{key}}}, or declared in [axes.{key}]; the built-in ones are {all}"
         )
     }
 }
@@ -357,7 +349,7 @@ pub(super) fn settings(root: &Table, context: Context<'_>, problems: &mut Proble
     if let (None, Some((_, place))) = (settings.price.per_hour, &settings.price.currency) {
         problems.error_with(
             *place,
-            "there is a currency and no price",
+            "there is a currency but no price",
             "write per_hour = 1.2 in [cost], or leave it out",
         );
     }

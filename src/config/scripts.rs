@@ -69,9 +69,7 @@ pub(super) static KEYS: &[KeyDef<Asked>] = &[
             },
         ),
     )
-    .about(
-        "the shape of a sample as it takes them; left out: channels, height, width of the data set",
-    ),
+    .about("the shape of a sample; default: channels, height, width of the data set"),
 ];
 
 fn sides(entry: &Entry) -> Read<Vec<u32>> {
@@ -119,7 +117,7 @@ pub(super) fn read(
     let mut models = Vec::new();
     for (entry, table) in entries(root) {
         if MODELS.iter().any(|model| model.name == entry.key) {
-            let message = format!("`{}` is the name of a model of perftune's own", entry.key);
+            let message = format!("`{}` is the name of a built-in model", entry.key);
             let hint = "give the file another name, and use that in [grid] model";
             problems.error_with(entry.key_place, message, hint);
         }

@@ -71,17 +71,17 @@ pub(super) fn check(
     problems: &mut Problems,
 ) {
     if let Some((_, place)) = asked.budget.filter(|_| budget_s.is_some()) {
-        let message = "[search] budget and [run] budget are both the time of the whole grid";
+        let message = "[search] budget and [run] budget both limit the time of the whole grid";
         problems.error_with(place, message, "drop one");
     }
     let Some(place) = asked.place() else { return };
     if aimed.is_empty() && root.get("objectives").is_none() {
         let hint = format!("write [objectives] with {}", objectives::example(" or "));
-        problems.error_with(place, "a search needs [objectives]: what makes a cell better", hint);
+        problems.error_with(place, "a search needs [objectives]: what to optimize", hint);
     }
     if let Some(fourth) = aimed.get(MOST_OBJECTIVES) {
-        let message = format!("a search weighs at most {MOST_OBJECTIVES} objectives");
-        let hint = "drop one, or make a limit of it in [constraints]";
+        let message = format!("a search takes at most {MOST_OBJECTIVES} objectives");
+        let hint = "drop one, or turn one into a limit in [constraints]";
         problems.error_with(fourth.place, message, hint);
     }
 }

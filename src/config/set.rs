@@ -188,7 +188,7 @@ fn insert(table: &mut Table, keys: &[&str], key_place: Place, node: Node, proble
         Value::Table(inner) => insert(inner, rest, key_place, node, problems),
         Value::List(_) => problems.error_with(
             key_place,
-            format!("`{key}` is a list, whose items no argument can reach"),
+            format!("`{key}` is a list, and an argument cannot set one item"),
             format!("give the whole list: '{key}=[{{...}}]'"),
         ),
         _ => problems

@@ -53,12 +53,12 @@ fn refused(name: &str, place: Place) -> Option<Problem> {
     match AXES.iter().position(|def| def.key == name) {
         Some(at) if [Axis::MODEL, Axis::DATASET].map(Axis::index).contains(&at) => {
             let message = format!("`{name}` cannot be an axis of a command");
-            let hint = "a command is a model with data of its own: give the axis another name";
+            let hint = "a command brings its own data: give the axis another name";
             Some(Problem::new(place, message).hint(hint))
         }
         Some(_) => None,
         None => own::why_not(name).map(|why| {
-            let message = format!("`{}` cannot be an axis of one's own", shown(name));
+            let message = format!("`{}` cannot be an axis of your own", shown(name));
             Problem::new(place, message).hint(why)
         }),
     }
@@ -147,7 +147,7 @@ pub(super) fn words(
     if found.is_empty() {
         let place = Place { text, span: Some((flag.len() + 1, flag.len() + 1 + written.len())) };
         let message = format!("{flag} needs a command, its quotes in pairs");
-        let hint = "a program and its arguments; what only a shell knows with sh -c '...'";
+        let hint = "give a program and its arguments; run shell syntax with sh -c '...'";
         problems.error_with(place, message, hint);
     }
     found
@@ -216,12 +216,13 @@ pub(super) fn check(
             Some((_, name, _)) => {
                 format!("did you mean {{{key}}} where the command has {{{name}}}?")
             }
-            None => format!("write {{{key}}} where its value belongs, or leave it out"),
+            None => format!("write {{{key}}} where its value goes, or leave it out"),
         };
         problems.error_with(axis.key_place, message, hint);
     }
     for (key, name, place) in near {
-        let message = format!("{{{name}}} names no axis and stays as it is: is {{{key}}} meant?");
+        let message =
+            format!("{{{name}}} is not an axis and stays as it is: did you mean {{{key}}}?");
         problems.warn(place, message);
     }
 }

@@ -97,8 +97,8 @@ fn given(
     let mut all = Vec::new();
     let Some((values, _)) = read::table(table, "grid", problems) else {
         if table.get("grid").is_none() {
-            let hint = "say which, such as grid.weight_decay = [0, 0.01]";
-            problems.error_with(place, "this [[when]] gives no axis", hint);
+            let hint = "add one, such as grid.weight_decay = [0, 0.01]";
+            problems.error_with(place, "this [[when]] has no axis", hint);
         }
         return all;
     };
@@ -146,7 +146,7 @@ fn selector(
 ) -> Option<Selector> {
     let Some((wanted, _)) = read::table(table, "match", problems) else {
         if table.get("match").is_none() {
-            let hint = "say which cells have these axes: match = { optimizer = \"sgd\" }";
+            let hint = "name the cells with these axes: match = { optimizer = \"sgd\" }";
             problems.error_with(place, "this [[when]] has no `match`", hint);
         }
         return None;

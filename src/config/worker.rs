@@ -34,7 +34,7 @@ pub(super) fn check(settings: &Settings, root: &Table, problems: &mut Problems) 
         problems.error_with(
             program.key_place,
             "[worker] has both `program` and `command`",
-            "`command` alone names a foreign worker",
+            "`command` alone names a worker of your own",
         );
     }
     if let Some((_, place)) = &settings.options
@@ -42,7 +42,7 @@ pub(super) fn check(settings: &Settings, root: &Table, problems: &mut Problems) 
     {
         problems.error_with(
             *place,
-            "`options` are for a foreign worker; the native one takes none",
+            "`options` are for a worker of your own; the native one takes none",
             "set `command` or `program` in [worker], or leave `options` out",
         );
     }

@@ -209,9 +209,7 @@ impl World<'_> {
         if cells > most {
             problems.error_with(
                 place,
-                format!(
-                    "the grid has {cells} cells{product}, and more than {most} are not made unasked"
-                ),
+                format!("the grid has {cells} cells{product}; more than {most} need --max-cells"),
                 format!("give fewer values, or allow them: --max-cells {cells}"),
             );
         }

@@ -10,7 +10,7 @@ use crate::metric::{CATALOGUE, MetricName};
 pub struct StopPolicy {
     /// Whether runs stop early at all; `--full` switches it off, the figures and their intervals stay.
     pub enabled: bool,
-    /// Whether nothing but a broken constraint (or the end of `max_run_time_s`) ends a run early: for a command of which
+    /// Whether nothing but a broken limit (or the end of `max_run_time_s`) ends a run early: for a command of which
     /// nobody has said when it is known well enough.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub limits_only: bool,

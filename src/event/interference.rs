@@ -79,7 +79,7 @@ impl Interference {
         (self.known_s > 0.0).then(|| self.by_cause_s[cause as usize] / self.known_s)
     }
 
-    /// `8% of the time the machine was busy with something else (others 6%, steal 2%)`; nothing below [`WORTH_SAYING`].
+    /// `8% of the time the machine was busy with other work (others 6%, steal 2%)`; nothing below [`WORTH_SAYING`].
     pub fn sentence(&self) -> Option<String> {
         let share = self.share().filter(|share| *share >= WORTH_SAYING)?;
         let causes: Vec<_> = Disturber::ALL
@@ -91,9 +91,9 @@ impl Interference {
         let taken =
             causes.iter().any(|cause| !matches!(cause, Disturber::Throttled | Disturber::Thermal));
         let what = match (taken, held) {
-            (true, false) => "the machine was busy with something else",
-            (true, true) => "the machine was busy with something else, or held back",
-            _ => "the machine was held back",
+            (true, false) => "the machine was busy with other work",
+            (true, true) => "the machine was busy with other work or throttled",
+            _ => "the machine was throttled",
         };
         let parts: Vec<_> = causes
             .iter()

@@ -107,7 +107,7 @@ pub enum Note {
         /// The run ended before its training.
         before_training: bool,
     },
-    /// The training was left before its end, so the test data were not read.
+    /// The training ended early, so the test data were not read.
     HalfTrained {
         /// What trains it to the end.
         #[serde(default)]

@@ -6,7 +6,7 @@ use crate::metric::MetricName;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum GateError {
     /// A side is empty.
-    #[error("{side} holds no runs; nothing can be compared")]
+    #[error("{side} has no runs, so nothing can be compared")]
     NoRuns {
         /// The side's name.
         side: String,
@@ -28,8 +28,8 @@ pub enum GateError {
     },
     /// Something is compared with itself.
     #[error(
-        "{baseline} and {candidate} are the same runs (session `{session}`): nothing could ever differ; \
-         name the results of two builds"
+        "{baseline} and {candidate} are the same runs (session `{session}`), so they cannot differ; name the results of two \
+         builds"
     )]
     SameRuns {
         /// The baseline's name.
@@ -41,8 +41,8 @@ pub enum GateError {
     },
     /// One session is on both sides, and they are not the arms of a comparison.
     #[error(
-        "{baseline} and {candidate} both have runs of session `{session}`, and these are no arms of one comparison: \
-         a session is one build, so one of them was changed or is named wrongly; name the results of two builds"
+        "{baseline} and {candidate} both have runs of session `{session}`, and are not the two sides of one comparison: a \
+         session belongs to one build, so one of them was altered or named by mistake; name the results of two builds"
     )]
     SharedSession {
         /// The baseline's name.
@@ -53,7 +53,7 @@ pub enum GateError {
         session: String,
     },
     /// A run is there twice.
-    #[error("{side} has {what} twice; a copy of a run is no second run: remove one")]
+    #[error("{side} has {what} twice; a copied run is not a second run: remove one")]
     DuplicateRun {
         /// The side's name.
         side: String,
@@ -74,7 +74,7 @@ pub enum GateError {
     },
     /// Runs of both arms on one side.
     #[error(
-        "{side} holds runs of both arms of a comparison; name the folders of the arms, or the one that holds both"
+        "{side} has runs of both sides of a comparison; name the folder of each side, or the one that holds both"
     )]
     MixedArms {
         /// The side's name.
@@ -99,7 +99,7 @@ pub enum GateError {
     },
     /// One metric in two units.
     #[error(
-        "`{metric}` of {phase} in cell `{cell}` is in `{one}` and in `{other}`; figures in two units are not compared"
+        "`{metric}` of {phase} in cell `{cell}` is in `{one}` and in `{other}`; figures in different units cannot be compared"
     )]
     UnitChanged {
         /// The cell.
@@ -115,7 +115,7 @@ pub enum GateError {
     },
     /// A unit that the metric cannot have.
     #[error(
-        "`{metric}` of {phase} in cell `{cell}` is in `{unit}`, which is no multiple of `{base}`"
+        "`{metric}` of {phase} in cell `{cell}` is in `{unit}`, which is not a multiple of `{base}`"
     )]
     ForeignUnit {
         /// The cell.
@@ -131,8 +131,8 @@ pub enum GateError {
     },
     /// A gating metric of which nobody has said what is better.
     #[error(
-        "`{metric}` is to be gated and has no direction; \
-         write direction = \"lower\" or \"higher\" for it in [gate.metrics]: it is never guessed"
+        "`{metric}` is gated and has no direction; write direction = \"lower\" or \"higher\" for it in [gate.metrics]: a \
+         direction is never guessed"
     )]
     NoDirection {
         /// The metric.

@@ -122,7 +122,7 @@ impl GatePolicy {
             return wrong(
                 "draws",
                 self.draws.to_string(),
-                "with so few no p value can be as small as alpha, and nothing could ever fail",
+                "with so few draws no p value reaches alpha, so nothing could ever fail",
             );
         }
         let good = |share: f64| share.is_finite() && share > 0.0;

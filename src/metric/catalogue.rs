@@ -1003,7 +1003,7 @@ pub fn declare(said: OwnMetric) -> Result<MetricId, String> {
         return Err(why);
     }
     if find(&said.name).is_some() {
-        return Err(format!("`{}` is a metric of perftune's", said.name));
+        return Err(format!("`{}` is a metric of perftune", said.name));
     }
     let mut entries = entries();
     let same = |def: &&&MetricDef| matches!(def.id, MetricId::Own(own) if *own.said() == said);

@@ -51,7 +51,7 @@ pub(super) fn read(path: &Path) -> Result<Table, TableError> {
 /// The runs that have ended by themselves.
 fn records(path: &Path) -> Result<Vec<RunRecord>, TableError> {
     let wrong = |error: crate::store::StoreError| {
-        let hint = "a table is a CSV file, or a results folder of perftune's";
+        let hint = "a table is a CSV file, or a results folder of perftune";
         TableError::new(error.to_string()).hint(hint)
     };
     let folder = Recordings::open(path).map_err(wrong)?;

@@ -85,7 +85,7 @@ impl Header {
             {
                 let (name, own) = (figure.name, figure.columns.len());
                 let what = format!("`{other}` has {count} seeds, and `{name}` {own}");
-                let hint = "a visit has all of its figures: leave the fields of those that are missing empty";
+                let hint = "each run has all figures: leave the fields of missing ones empty";
                 return Err(TableError::new(what).at_line(1).hint(hint));
             }
             if by_seed {
@@ -200,7 +200,7 @@ fn column(
         Some(Scope::Serve | Scope::Served) => None,
     };
     let Some(phase) = phase.map(|phase| phase.to_string()).or(usual) else {
-        let what = format!("`{name}` does not say of which requests it is");
+        let what = format!("`{name}` does not name its request size");
         return Err(TableError::new(what)
             .at_line(1)
             .hint(format!("write serve[N]{OF}{name}, with N samples a request")));

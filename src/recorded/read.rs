@@ -96,8 +96,8 @@ pub(super) fn read_from(source: impl BufRead, own: &[MetricId]) -> Result<Table,
 fn damaged(error: csv::Error) -> String {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => format!("it cannot be read on: {error}"),
-        csv::ErrorKind::Utf8 { .. } => "it is no UTF-8 text".to_owned(),
-        other => format!("it is no CSV: {other:?}"),
+        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8 text".to_owned(),
+        other => format!("it is not CSV: {other:?}"),
     }
 }
 
@@ -205,7 +205,7 @@ fn figure(column: &FigureColumn, text: &str) -> Result<Option<f64>, TableError> 
         (Err(_), None) => {
             let short: String = text.chars().take(40).collect();
             let hint = "leave the field empty where there is none";
-            return Err(TableError::new(format!("`{short}` is no number")).hint(hint));
+            return Err(TableError::new(format!("`{short}` is not a number")).hint(hint));
         }
     };
     if !value.is_finite() {

@@ -113,7 +113,7 @@ fn a_table_that_cannot_be_used_says_where_and_why() {
     let long = format!("a,f@0\n{},1\n", "x".repeat(257));
     assert!(read(&long).unwrap_err().starts_with("line 2, column `a`: a value is longer"));
     let latin = read_from(&b"a,f@0\n\xe4,1\n"[..], &[]).unwrap_err().to_string();
-    assert_eq!(latin, "line 2: it is no UTF-8 text");
+    assert_eq!(latin, "line 2: it is not UTF-8 text");
 }
 
 proptest! {

@@ -31,7 +31,7 @@ pub struct Closing<'a> {
     pub fastest: &'a [Fastest],
     /// The front, where there are objectives.
     pub front: Option<&'a FrontReport>,
-    /// What each knob buys, where it was asked for.
+    /// What each setting buys, where it was asked for.
     pub effects: Option<&'a EffectsReport>,
     /// What a search found, where there was one.
     pub found: Option<&'a Found>,
@@ -122,7 +122,7 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
     }
     line.push_str(match closing.cut {
         Some(Cut::User) => "; --resume runs the rest",
-        Some(Cut::Budget) => "; the budget is used up: --resume runs the rest",
+        Some(Cut::Budget) => "; the budget has run out: --resume runs the rest",
         None => "",
     });
     line

@@ -338,7 +338,7 @@ mod tests {
     fn a_verdict_has_its_reason() {
         let judged = judged(completed(), Feasibility::Infeasible, vec![of_peak(1.0)]);
         let csv = utf8(report_csv(&[judged, completed()], None, None).unwrap());
-        let says = "memory.peak <= 1.00 B is broken over the phases completed: 231 MiB";
+        let says = "memory.peak <= 1.00 B is broken over the stages completed: 231 MiB";
         let names = ["verdict", "verdict_reason", "pareto"];
         assert_eq!(fields(&csv, names), [["infeasible", says, ""], ["", "", ""]]);
     }

@@ -1,4 +1,4 @@
-//! What each knob buys: the effects of the axes on the figures, as a table, rows, JSON and text.
+//! What each setting buys: the effects of the axes on the figures, as a table, rows, JSON and text.
 //!
 //! How they are estimated is decided elsewhere ([`crate::stats::contrast`]); here it is said.
 
@@ -239,7 +239,7 @@ impl EffectsReport {
         match told {
             0 => None,
             _ if !self.any_matters() => {
-                Some(format!("no knob matters: {} beyond the noise", none_of(told)))
+                Some(format!("no setting matters: {} beyond the noise", none_of(told)))
             }
             _ if idle.is_empty() => None,
             _ => Some(format!("no effect beyond the noise: {}", first_of(&idle, SHOWN))),
@@ -252,9 +252,9 @@ impl EffectsReport {
         let cells = format!("{measured} of {}", counted(combinations, "combination"));
         let cells = if measured == combinations { counted(measured, "cell") } else { cells };
         let how = if self.modelled {
-            "too few of them equal but for one knob: by a model of all runs, the mean over the other settings of the measured cells"
+            "too few of them differ in one setting alone: a model of all runs, averaged over the other settings of the measured cells"
         } else {
-            "the mean over cells that are equal but for the knob, paired within rounds"
+            "the mean over cells that differ in this setting alone, paired within rounds"
         };
         let hold = match self.told() {
             0 => String::new(),
@@ -272,7 +272,7 @@ impl EffectsReport {
         let mut all = vec![self.method()];
         let on = |basis| self.effects.iter().any(|row| row.figure.rests_on == Some(basis));
         if on(RestsOn::Sets) {
-            all.push("one run a cell: intervals rest on how the effect differs between matched sets, and say nothing of how runs differ beyond that".to_owned());
+            all.push("one run per cell: intervals rest on how the effect differs between matched sets, and leave out the spread between runs".to_owned());
         }
         let lacks = distinct(self.effects.iter().filter_map(|row| row.lack));
         for lack in lacks {
@@ -312,7 +312,7 @@ impl EffectsReport {
             ..row.figure.shown().into()
         };
         let mut columns = vec![
-            Column::words("knob", rows, knob),
+            Column::words("setting", rows, knob),
             Column::words("figure", rows, figure),
             Column::figures("change", rows, shown),
             Column::figures("interval", rows, |row| row.figure.ends()),

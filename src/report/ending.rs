@@ -14,7 +14,7 @@ pub fn failure_text(failure: &Failure) -> String {
     let said = last.map_or_else(String::new, |line| {
         let end = line.char_indices().nth(LONGEST).map_or(line.len(), |(end, _)| end);
         let dots = if end < line.len() { "..." } else { "" };
-        format!("; it said last: {}{dots}", &line[..end])
+        format!("; its last output: {}{dots}", &line[..end])
     });
     if message.is_empty() {
         format!("{}{place}{said}", failure.kind)

@@ -21,7 +21,7 @@ use crate::units::{Scale, change};
 const SHOWN: usize = 6;
 
 /// What the changes are.
-const WARNING: &str = "changes are against the first folder, of means over the runs; perftune check says whether one is more than noise";
+const WARNING: &str = "changes of the mean over the runs, against the first folder; perftune check says whether one is more than noise";
 
 /// What one folder holds.
 #[derive(Debug)]

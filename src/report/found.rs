@@ -108,7 +108,7 @@ impl Found {
     pub(super) fn extent(&self) -> String {
         let told = match self.earlier {
             0 => String::new(),
-            cells => format!(", told of {cells} by earlier runs"),
+            cells => format!(", knowing {cells} from earlier runs"),
         };
         format!("searched {} of {}{told}", self.visited, counted(self.cells, "cell"))
     }
@@ -159,12 +159,11 @@ impl Found {
     fn nothing(&self) -> String {
         if self.is_hopeless {
             return format!(
-                "nothing is recommended: all {} runs failed, so the search was given up",
+                "nothing is recommended: all {} runs failed, so the search stopped",
                 self.runs
             );
         }
-        let mut line =
-            "nothing is recommended: no cell that was run keeps the limits for certain".to_owned();
+        let mut line = "nothing is recommended: no measured cell is feasible".to_owned();
         if let Some(near) = &self.nearest {
             let unit = near.metric.def().map_or(Unit::One, |def| def.unit);
             let scale = Scale::of(unit, [near.value, near.limit]);
@@ -224,13 +223,10 @@ mod tests {
                 Found { grid, asked, ..found(&["a"]) },
                 "recommended: a; alone: perftune run 'my grid.toml' --set train.epochs=3 --only wide=6 --only 'kind=it'\\''s a' --out results/a\n",
             ),
-            (
-                found(&[]),
-                "nothing is recommended: no cell that was run keeps the limits for certain\n",
-            ),
+            (found(&[]), "nothing is recommended: no measured cell is feasible\n"),
             (
                 none,
-                "nothing is recommended: no cell that was run keeps the limits for certain; the nearest is a: memory.peak 12.6 MiB, 10% beyond 11.4 MiB\n",
+                "nothing is recommended: no measured cell is feasible; the nearest is a: memory.peak 12.6 MiB, 10% beyond 11.4 MiB\n",
             ),
             (
                 Found { is_hopeless: true, runs: 8, ..found(&[]) },

@@ -78,8 +78,8 @@ impl FrontReport {
             ""
         };
         format!(
-            "Objectives: {objectives}. Cells of one data set{machine} are compared; a cell is on the front unless another one is at least as \
-             good in every objective and better in one beyond the noise."
+            "Objectives: {objectives}. Cells of one data set{machine} are compared; a cell is on the front unless another one \
+             dominates it: at least as good in every objective and better in one beyond the noise."
         )
     }
 

@@ -17,7 +17,7 @@ pub(super) fn marked(record: &RunRecord) -> String {
     optional(share.map(|share| share * 100.0))
 }
 
-/// `interference in 2 of 9 runs, most in mlp-digits: 8% of the time the machine was busy with something else (others 6%, steal 2%)`.
+/// `interference in 2 of 9 runs, most in mlp-digits: 8% of the time the machine was busy with other work (others 6%, steal 2%)`.
 pub(super) fn interference(records: &[RunRecord]) -> Option<String> {
     let found = records.iter().filter_map(|record| {
         let sum = record.interference.as_ref()?;
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_worst_run_is_named_and_a_quiet_machine_is_not_talked_about() {
-        let said = "of the time the machine was busy with something else";
+        let said = "of the time the machine was busy with other work";
         for (records, says) in [
             (vec![], None),
             (vec![completed()], None),

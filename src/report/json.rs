@@ -115,7 +115,7 @@ pub struct Extras<'a> {
     pub fastest: &'a [Fastest],
     /// The front, where there are objectives.
     pub front: Option<&'a FrontReport>,
-    /// What each knob buys, where it was asked for.
+    /// What each setting buys, where it was asked for.
     pub effects: Option<&'a EffectsReport>,
     /// What a search recommends, where there was one.
     pub found: Option<&'a Found>,

@@ -12,8 +12,8 @@ pub(super) fn most_lanes(records: &[RunRecord]) -> Option<u32> {
 pub(super) fn lanes(records: &[RunRecord]) -> Option<String> {
     let most = most_lanes(records)?;
     Some(format!(
-        "cells beside each other: their figures are not those of a quiet machine, since they share caches, memory and clocks; \
-         `perftune doctor --lanes {most}` says by how much that moves figures here"
+        "cells ran side by side: their figures are not those of a quiet machine, since they share caches, memory and clocks; \
+         `perftune doctor --lanes {most}` measures by how much"
     ))
 }
 

@@ -247,7 +247,7 @@ impl Fitted {
     pub(super) fn lacks(&self) -> Option<String> {
         (!self.left_out.is_empty()).then(|| {
             format!(
-                "no room for {}: COLUMNS=200 or --format csv shows them",
+                "columns that do not fit: {}; COLUMNS=200 or --format csv shows them",
                 self.left_out.join(", ")
             )
         })

@@ -52,7 +52,7 @@ pub fn several(machines: &[MachineHead]) -> Vec<String> {
     let fields: Vec<&String> = fields.iter().filter(differs).copied().collect();
     let count = machines.len();
     let first = format!(
-        "the runs are from {count} machines: figures are put together and compared within each of them only"
+        "the runs are from {count} machines: figures are combined and compared within each of them only"
     );
     let each = (1..).zip(machines).map(|(number, machine)| {
         let told = |field: &&String| {
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(
             several(&[machine("8", 2), machine("4", 1)]),
             [
-                "the runs are from 2 machines: figures are put together and compared within each of them only",
+                "the runs are from 2 machines: figures are combined and compared within each of them only",
                 "machine 1 (2 runs): cpu.cores 8",
                 "machine 2 (1 run): cpu.cores 4",
             ]

@@ -27,7 +27,7 @@ pub fn document(name: &str, records: &[RunRecord], closing: &Closing<'_>) -> Str
         section(&mut out, "Front", &front_section(front, records));
     }
     if let Some(effects) = closing.effects {
-        section(&mut out, "What each knob buys", &effects_section(effects));
+        section(&mut out, "What each setting buys", &effects_section(effects));
     }
     if let Some(found) = closing.found {
         let lines = found.lines(closing.front, records);
@@ -63,7 +63,7 @@ fn verdicts(records: &[RunRecord]) -> String {
     let mut out = table(&[
         Column::words("run", &judged, |(record, _)| record.run.clone()),
         Column::words("verdict", &judged, |(_, verdict)| verdict.verdict.to_string()),
-        Column::words("broken constraint", &judged, |(_, verdict)| {
+        Column::words("broken limit", &judged, |(_, verdict)| {
             verdict.broken_constraint().unwrap_or_default().to_owned()
         }),
         Column::words("reason", &judged, |(record, _)| super::words::verdict(record)),

@@ -93,7 +93,7 @@ impl AddedSession {
             };
             let _ = writeln!(
                 text,
-                "its figures lie outside of those of the {others} others: {figures}; it stays on record, {checks}, and `promote` \
+                "its figures lie outside those of the {others} others: {figures}; it stays on record, {checks}, and `promote` \
                  refuses it, unless sessions that are added later show it to be like them"
             );
         }

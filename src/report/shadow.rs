@@ -238,8 +238,8 @@ impl ShadowReport {
 }
 
 const LEGEND: &str = "full: wall time of the whole run; early: what it would have taken, loading and warm-up \
-included; error: estimate at the stop / figure of the whole run - 1; the counts are of chosen metrics, each once a \
-run and phase, and a phase that was used to its end agrees with itself; order: pairs of cells that are the other \
+included; error: estimate at the stop / figure of the whole run - 1; the counts are of chosen metrics, each once a run and \
+stage, and a stage that was used to its end agrees with itself; order: pairs of cells that are the other \
 way round at the stop, and those of them whose intervals there are disjoint; an interval is one of the regime seen so far";
 
 /// The rules that a `shadow.csv` was written for, as they were written; none where it is no such file.
@@ -263,7 +263,7 @@ fn lines(total: &ShadowTotal) -> Vec<(String, String)> {
         line("known at the stop", share(total.known, total.figures)),
         line("within the asked precision", share(total.within, total.figures)),
     ];
-    lines.push(line("  in phases left early", share(total.early_within, total.early)));
+    lines.push(line("  in stages left early", share(total.early_within, total.early)));
     lines.extend(
         total
             .within_or_spread

@@ -45,16 +45,16 @@ fn spared_by(
     let mut parts = Vec::new();
     if !known.is_empty() {
         let sum = units::elapsed_down(known.iter().sum());
-        parts.push(format!("at least {sum} of training were not spent"));
+        parts.push(format!("at least {sum} of training were saved"));
     }
     if idle == ended.len() {
-        parts.push(format!("{their} training was not begun"));
+        parts.push(format!("{their} training had not begun"));
     } else if idle > 0 {
-        parts.push(format!("the training of {idle} was not begun"));
+        parts.push(format!("the training of {idle} had not begun"));
     }
     if unknown > 0 {
         let who = if ended.len() == 1 { "it".to_owned() } else { format!("{unknown} of them") };
-        parts.push(format!("how long {who} would have trained is not known for certain"));
+        parts.push(format!("how much training time {who} saved is not known"));
     }
     let count = ended.len();
     Some(format!("{count} {} ended early; {}", called(plural), parts.join("; ")))
@@ -115,7 +115,7 @@ mod tests {
             ),
             (
                 vec![before.clone()],
-                Some("1 infeasible run ended early; its training was not begun"),
+                Some("1 infeasible run ended early; its training had not begun"),
             ),
             (
                 vec![before.clone(), before.clone()],

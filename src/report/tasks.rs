@@ -54,7 +54,7 @@ pub fn why(state: &UnitState, has_log: bool) -> String {
             format!("started again {restarts} times after a preemption or the loss of its node")
         }
         UnitState::Over { word } if has_log => {
-            format!("Slurm says {word}; the task has left no word of its end")
+            format!("Slurm says {word}; the task has left no record of its end")
         }
         UnitState::Over { word } => {
             format!("Slurm says {word}, and there is no log: the node may not see this folder")

@@ -29,8 +29,8 @@ pub(super) fn uneven(records: &[RunRecord]) -> Option<String> {
         more => format!(" ({more} more figures like it)"),
     };
     Some(format!(
-        "{} in {} of {} is {} times below the rate of its median {step}{more}: a throughput is a mean over all the time, of which \
-         slow {step}s took most; p50 is the usual {step}",
+        "{} in {} of {} is {} times below the rate of its median {step}{more}: a throughput is a mean over all the time, most \
+         of it in slow {step}s; p50 is the usual {step}",
         row.metric,
         row.phase,
         record.run,

@@ -98,10 +98,10 @@ mod tests {
     fn a_table_says_once_how_to_get_the_accuracy() {
         for (records, says) in [
             (vec![completed()], None),
-            (vec![left()], Some("no test accuracy: training was left before its end")),
+            (vec![left()], Some("no test accuracy: training ended early")),
             (
                 vec![left(), completed(), left()],
-                Some("no test accuracy in 2 of 3 runs: training was left before its end"),
+                Some("no test accuracy in 2 of 3 runs: training ended early"),
             ),
         ] {
             let table = summary(&records, &Closing::default(), 200);

@@ -183,7 +183,7 @@ impl Dispatcher {
         }
         if self.is_hurried(&envelope.event, now_ns) {
             let grace = self.spec.launch.grace_ns as f64 / 1e9;
-            let what = format!("the worker went on working {grace} s after it was asked to stop");
+            let what = format!("the worker was still working {grace} s after it was asked to stop");
             self.fail(FailureKind::Hung, what, now_ns, actions);
         }
         actions.push(Action::Emit(RunEventKind::Worker(envelope)));
@@ -335,7 +335,7 @@ impl Dispatcher {
             Some(Force::Terminated) => self.end(Cause::Cancelled, Force::Killed, now_ns, actions),
             Some(Force::Asked) if self.stream.is_over() => {
                 self.warnings.push(
-                    "the worker did not leave after its last message and was terminated".to_owned(),
+                    "the worker did not exit after its last message and was terminated".to_owned(),
                 );
                 self.end(Cause::Lingering, Force::Terminated, now_ns, actions);
             }
@@ -350,9 +350,9 @@ impl Dispatcher {
         let silence_s = self.spec.launch.hang_timeout_ns as f64 / 1e9;
         if now_ns >= self.last_ns {
             let last_s = last_work_ns(&self.spec) as f64 / 1e9;
-            format!("the worker was not over {last_s} s after its time limit or its `stop`")
+            format!("the worker had not ended {last_s} s after its time limit or its `stop`")
         } else if self.talks {
-            format!("the worker talks, but has done nothing that it was asked for in {silence_s} s")
+            format!("the worker sends messages, but has done none of its work for {silence_s} s")
         } else {
             format!("the worker has been silent for {silence_s} s")
         }
@@ -360,7 +360,7 @@ impl Dispatcher {
 
     /// A process that not even SIGKILL ends waits in the kernel; the grid need not wait with it.
     fn give_up(&mut self, now_ns: u64) {
-        self.warnings.push("the worker did not end after SIGKILL; it was left behind".to_owned());
+        self.warnings.push("the worker did not end after SIGKILL; it is still there".to_owned());
         self.gave_up = true;
         self.exited(Exit::Signal(9), now_ns);
         self.streams_open = 0;

@@ -214,7 +214,7 @@ impl<'a, 'b> Execution<'a, 'b> {
         let (tail, sampled) = threads.join();
         let mut record = dispatcher.record(&tail);
         if let Some(why) = left {
-            let what = format!("the control group of the run is left behind: {why}");
+            let what = format!("the control group of the run could not be removed: {why}");
             record.warnings.push(what);
         }
         own_cost(&mut record, &sampled);

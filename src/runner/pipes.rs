@@ -97,7 +97,7 @@ impl Meter {
 
     fn words() -> String {
         format!(
-            "the worker has written more than {} MiB and {} MiB a second; steps are told together, about every 100 ms",
+            "the worker has written more than {} MiB and {} MiB a second; report steps in batches, about every 100 ms",
             WRITTEN >> 20,
             WRITTEN_PER_S >> 20
         )
@@ -134,7 +134,7 @@ pub(super) fn read_stderr(
                 }
                 if let Some(left) = room {
                     room = left.checked_sub(text.len() + 1);
-                    let more = || "[more is not kept, but for the end]".to_owned();
+                    let more = || "[more is not kept, except the end]".to_owned();
                     kept.push(room.map_or_else(more, |_| text));
                 }
             }

@@ -10,7 +10,7 @@ pub(super) fn spawn<T: Send + 'static>(
 ) -> io::Result<JoinHandle<T>> {
     thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|error| {
         let limits = "`ulimit -u` and `-v`, or the container's limit of processes";
-        let what = format!("the system gives no thread for `{name}` (see {limits}): {error}");
+        let what = format!("cannot start a thread for `{name}` (see {limits}): {error}");
         io::Error::new(error.kind(), what)
     })
 }

@@ -271,8 +271,7 @@ impl WorkerStream {
             }
             (_, Exit::Signal(9)) => (
                 FailureKind::Killed,
-                "the worker was killed (SIGKILL); where nobody did it by hand, this is how the \
-                 system ends a process that needs more memory than there is"
+                "the worker was killed (SIGKILL): by hand, or by the system for lack of memory"
                     .to_owned(),
             ),
             (_, Exit::Signal(_)) => (FailureKind::Killed, format!("the worker {}", describe(exit))),

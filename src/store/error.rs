@@ -76,7 +76,7 @@ pub enum StoreError {
         count: usize,
     },
     /// A file has lost a line, or was edited.
-    #[error("{} is not as perftune wrote it: its checksum is that of something else; restore it, or measure again with --fresh", path.display())]
+    #[error("{} has been changed since perftune wrote it: its checksum does not match; restore it, or measure again with --fresh", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
@@ -118,7 +118,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Another perftune writes there.
-    #[error("another perftune is writing to {}; wait for it or choose another --out", path.display())]
+    #[error("another perftune is writing to {}; wait for it, or choose another --out", path.display())]
     Locked {
         /// The folder.
         path: PathBuf,
@@ -154,7 +154,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Nothing there.
-    #[error("{} holds no results of perftune: {why}", path.display())]
+    #[error("{} is not a results folder of perftune: {why}", path.display())]
     NoResults {
         /// The folder.
         path: PathBuf,

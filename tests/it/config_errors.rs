@@ -54,7 +54,7 @@ impl DatasetCatalogue for Catalogue {
         let trainable = match path.file_name().and_then(std::ffi::OsStr::to_str) {
             Some("net.pt") => 100,
             Some("fixed.pt") => 0,
-            _ => return Err("it is no file of TorchScript".to_owned()),
+            _ => return Err("it is not a file of TorchScript".to_owned()),
         };
         let holds = Some(ScriptHolds { parameters: 100, trainable });
         Ok(ScriptFacts { sha256: "0".repeat(64), holds })

@@ -1,4 +1,4 @@
-//! What each knob buys, of folders as users make them.
+//! What each setting buys, of folders as users make them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -72,9 +72,9 @@ fn the_axes_of_a_recorded_table_are_told() {
     assert_eq!(document["effects"]["cells"]["measured"], 12);
     assert_eq!(document["runs"].as_array().unwrap().len(), 36);
     let page = lab.text("report.html");
-    assert!(page.contains("<h2>What each knob buys</h2>"));
+    assert!(page.contains("<h2>What each setting buys</h2>"));
     let markdown = lab.call(&["report", "results/t", "--effects", "--format", "markdown"]).exits(0);
-    assert!(markdown.stdout.contains("## What each knob buys"), "{}", markdown.stdout);
+    assert!(markdown.stdout.contains("## What each setting buys"), "{}", markdown.stdout);
     // Not asked for, it is no part of the document.
     let json = lab.call(&["report", "results/t", "--format", "json"]).exits(0);
     assert!(!json.stdout.contains("\"effects\""));
@@ -104,7 +104,7 @@ fn where_there_is_nothing_to_tell_it_is_said() {
     fs::create_dir(lab.path("empty")).unwrap();
     for (folders, more, says) in [
         (&["one"][..], &[][..], "there is one cell: an effect is a difference between cells"),
-        (&["failed"], &[], "no run came to its end: there is no effect to tell"),
+        (&["failed"], &[], "no run ended by itself, so no effect can be estimated"),
         (&["empty"], &[], "empty holds no results of perftune"),
         (&["one", "failed"], &[], "--effects speaks of one results folder"),
         (&["results/t/runs"], &[], "holds no results of perftune"),

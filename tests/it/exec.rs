@@ -171,7 +171,7 @@ fn what_cannot_be_run_is_said_before_anything_is_written() {
         (&["--", "./plain"], "it is not executable"),
         (&["--", "/"], "it is a folder"),
         (&["--", ""], "the command is an empty text"),
-        (&["--strict", "--", "true"], "--strict, but there is no constraint"),
+        (&["--strict", "--", "true"], "--strict, but there is no limit"),
         (&["--name", "a/b", "--", "true"], "--name a/b"),
         (&["--timeout", "5", "--", "true"], "`--timeout`: `5` has no unit"),
         (&["--timeout", "0s", "--", "true"], "`--timeout` must be a duration from"),
@@ -193,7 +193,7 @@ fn what_cannot_be_run_is_said_before_anything_is_written() {
     // Without the two dashes nobody could tell whose option is whose.
     for args in [&["exec", "true"][..], &["exec", "--quiet", "true", "-v"]] {
         let shown = lab.call(args).exits(2);
-        assert!(shown.stderr.contains("the command stands after `--`"), "{}", shown.stderr);
+        assert!(shown.stderr.contains("the command goes after `--`"), "{}", shown.stderr);
     }
     assert!(!lab.call(&["exec", "--tru", "--", "true"]).exits(2).stderr.contains("stands after"));
     // Results that are there are not overwritten.

@@ -85,6 +85,12 @@ fn bencher_gets_each_figure_with_the_ends_of_its_interval() {
     for (member, column) in [("value", "mean"), ("lower_value", "low"), ("upper_value", "high")] {
         assert_eq!(metric[member].as_f64(), Some(number(&row[column])), "{metric}");
     }
+    // Longer names are refused with the whole report.
+    let of = |name: &String, most| (1..=most).contains(&name.len()) && name.trim() == name;
+    for (name, measures) in cells {
+        assert!(of(name, 1024), "{name}");
+        assert!(measures.as_object().unwrap().keys().all(|name| of(name, 64)), "{measures}");
+    }
     // Every figure that is known and no other one.
     let known = lab.rows("summary_metrics.csv");
     let known = known.iter().filter(|row| row["mean"].parse().is_ok_and(f64::is_finite)).count();
@@ -311,7 +317,7 @@ fn targets_are_looked_at_before_anything_is_run() {
     fs::create_dir(lab.path("there")).unwrap();
     for (write, says) in [
         (&["bfm=x"][..], "did you mean `bmf`?"),
-        (&["bmf=there"], "it is a folder, and no file"),
+        (&["bmf=there"], "it is a folder, not a file"),
         (&["bmf=none/x"], "there is no such folder"),
         (&["bmf=x", "gha=./x"], "names ./x twice"),
         (&["bmf=results/t/report.csv"], "there is no such folder"),
@@ -321,6 +327,33 @@ fn targets_are_looked_at_before_anything_is_run() {
         let shown = lab.run(&[&["-q"], &flags[..]].concat()).exits(2);
         assert!(shown.stderr.contains(says), "{write:?}: {}", shown.stderr);
         assert!(!lab.path("results").exists(), "{write:?}");
+    }
+}
+
+/// Where hyperfine itself is there: what it writes is what its scripts read.
+#[test]
+fn scripts_of_hyperfine_find_what_hyperfine_writes() {
+    let lab = Lab::new("");
+    let mut command = Command::new("hyperfine");
+    command.args(["--export-json", "own.json", "--runs", "2", "-N", "--style", "none", "true"]);
+    if !command.current_dir(lab.path("")).output().is_ok_and(|output| output.status.success()) {
+        eprintln!("left out: no hyperfine");
+        return;
+    }
+    let flags = ["exec", "--name", "it", "--repeat", "2", "-q", "--write", "hyperfine=h.json"];
+    lab.call(&[&flags[..], &["--", "true"]].concat()).exits(0);
+    let [own, ours] = ["own.json", "h.json"].map(|name| -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(lab.path(name)).unwrap()).unwrap()
+    });
+    let [own, ours] = [own, ours].map(|file| file["results"][0].as_object().unwrap().clone());
+    for (member, value) in &own {
+        let same = match (value, ours.get(member)) {
+            // Not measured, or not known for certain.
+            (_, None) => member == "memory_usage_byte",
+            (_, Some(ours)) if ours.is_null() => matches!(&**member, "user" | "system"),
+            (value, Some(ours)) => std::mem::discriminant(value) == std::mem::discriminant(ours),
+        };
+        assert!(same, "{member}: {value} and {:?}", ours.get(member));
     }
 }
 

@@ -272,7 +272,7 @@ fn a_flood_of_standard_error_neither_blocks_nor_swells() {
     // A megabyte at the beginning of each of five epochs: four are kept, and it is said that there was more.
     let log = lab.text(&format!("runs/{BROKEN}/stderr.log"));
     assert!(log.len() > 4_000_000 && log.len() < 4_300_000, "{}", log.len());
-    assert_eq!(log.lines().last(), Some("[more is not kept, but for the end]"));
+    assert_eq!(log.lines().last(), Some("[more is not kept, except the end]"));
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn one_feasible_cell_is_enough() {
     let row = lab.report("one-made-up");
     assert_eq!((&*row["epochs"], &*row["verdict"]), ("60", "feasible"), "{row:?}");
     assert!(
-        row["verdict_reason"].contains("memory.peak <= 1.00 GiB is met over the phases completed")
+        row["verdict_reason"].contains("memory.peak <= 1.00 GiB is met over the stages completed")
     );
     assert!(row["verdict_reason"].contains("test_accuracy >= 0.9 is met: 0.95"), "{row:?}");
     assert!(shown.stdout.contains("1 feasible"), "{}", shown.stdout);

@@ -180,8 +180,7 @@ fn random_data_tell_how_fast_a_model_is_and_nothing_else() {
          [train]\nepochs = 2\n[serve]\nmax_time = \"200ms\"\n[constraints]\ntest_accuracy = \">= 0.5\"\n",
     );
     let shown = lab.run(&["--full"]).exits(0);
-    let says =
-        "test_accuracy has no figure on random-3x8x8-c5-n300: random data say nothing of a model";
+    let says = "test_accuracy has no figure on random-3x8x8-c5-n300: random data say nothing about a model";
     assert!(shown.stderr.contains(says), "{}", shown.stderr);
     for run in ["mlp-random-3x8x8-c5-n300", "cnn-random-3x8x8-c5-n300"] {
         assert!(lab.figure(run, "train", "train.throughput").unwrap() > 0.0);
@@ -191,7 +190,7 @@ fn random_data_tell_how_fast_a_model_is_and_nothing_else() {
         }
         let rows = lab.rows("metrics.csv");
         let row = rows.iter().find(|row| row["run"] == run && row["metric"] == "test_accuracy");
-        assert_eq!(row.unwrap()["note"], "the data are random, and say nothing of a model");
+        assert_eq!(row.unwrap()["note"], "the data are random and say nothing about a model");
         assert_eq!(lab.report(run)["verdict"], "undecided");
     }
 }

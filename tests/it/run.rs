@@ -188,7 +188,7 @@ fn a_run_is_stopped_once_its_metrics_are_known() {
         let figure =
             |metric| metrics.iter().find(|row| row["run"] == run && row["metric"] == metric);
         let untested = &figure("test_accuracy").unwrap()["note"];
-        assert!(untested.starts_with("training was left before its end"), "{untested}");
+        assert!(untested.starts_with("training ended early"), "{untested}");
         let known = figure("train.throughput").unwrap();
         assert_eq!(known["known"], "true");
         let (low, high) = (number(&known["low"]), number(&known["high"]));
@@ -197,7 +197,7 @@ fn a_run_is_stopped_once_its_metrics_are_known() {
             "{known:?}"
         );
     }
-    let says = "no test accuracy in 2 of 2 runs: training was left before its end";
+    let says = "no test accuracy in 2 of 2 runs: training ended early";
     assert!(shown.stdout.contains(says), "{}", shown.stdout);
 }
 

@@ -65,7 +65,7 @@ fn what_cannot_be_a_model_is_told_before_anything_is_run() {
         ("foreign.pt", "Unknown builtin op: mine::twice"),
         ("short.pt", "it is cut short or damaged"),
         ("empty.pt", "it is empty"),
-        ("text.pt", "it is no file of TorchScript"),
+        ("text.pt", "it is not a file of TorchScript"),
     ] {
         let path = Some(short.path().join(name)).filter(|path| path.exists());
         let path = path.unwrap_or_else(|| net(name));

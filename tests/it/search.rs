@@ -261,7 +261,7 @@ fn a_search_that_does_not_know_what_to_look_for_is_refused() {
         (GRID.replace("trials = 30", "trials = 0"), "trials"),
         (
             GRID.replace("[search]", "[run]\nbudget = \"1h\"\n[search]\nbudget = \"1min\""),
-            "[search] budget and [run] budget are both the time of the whole grid",
+            "[search] budget and [run] budget both limit the time of the whole grid",
         ),
         (
             GRID.replace(

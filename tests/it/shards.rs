@@ -155,7 +155,7 @@ fn a_scheduler_says_which_part_it_is() {
         (&[][..], "no scheduler says which part this is"),
         (&[("JOB_COMPLETION_INDEX", "1")], "hint: set PERFTUNE_SHARDS to the number of parts"),
         (&[("JOB_COMPLETION_INDEX", "4"), ("PERFTUNE_SHARDS", "4")], "there is no such part"),
-        (&[("CI_NODE_INDEX", "one"), ("CI_NODE_TOTAL", "4")], "`one`, and no whole number"),
+        (&[("CI_NODE_INDEX", "one"), ("CI_NODE_TOTAL", "4")], "`one`, and not a whole number"),
     ] {
         let shown = under(&lab, variables, &["--out", "other"]).exits(2);
         assert!(shown.stderr.contains(says), "{shown:#?}");

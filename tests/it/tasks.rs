@@ -551,7 +551,7 @@ fn a_report_that_follows_ends_when_no_more_is_to_come() {
         "{shown:#?}"
     );
     let two = fake.call(&["report", "results/t", "results/t", "--follow"]).exits(2);
-    assert!(two.stderr.contains("--follow speaks of one results folder"), "{two:#?}");
+    assert!(two.stderr.contains("--follow takes one results folder"), "{two:#?}");
 }
 
 /// A cluster of one machine: sbatch starts all tasks at once, as processes of their own.

@@ -148,11 +148,11 @@ fn the_cheapest_phase_that_decides_is_the_last() {
     assert_eq!(untested["note"], says);
     assert!(
         row["stop_detail"]
-            .ends_with("one by one, on untrained weights; its training was not begun"),
+            .ends_with("one by one, on untrained weights; its training had not begun"),
         "{row:?}"
     );
     assert!(lab.record("one-made-up")["saved_s_at_least"].is_null());
-    let line = "1 infeasible run ended early; its training was not begun";
+    let line = "1 infeasible run ended early; its training had not begun";
     assert!(shown.stdout.contains(line), "{}", shown.stdout);
 }
 

@@ -35,9 +35,7 @@ pub fn add(store: &Path, dir: &Path, commit: Option<&str>) -> Result<AddedSessio
             "{} is the other side of a comparison whose {other} is there",
             session.session
         ))
-        .hint(
-            "both ran in the same minutes, so that they are one session: one of them is enough",
-        ));
+        .hint("both ran at the same time, so they are one session: one of them is enough"));
     }
     let shelf = before.iter().find(|shelf| shelf.key == session.fingerprint.key());
     let there = shelf.map_or(&[][..], |shelf| &shelf.sessions);
@@ -83,7 +81,7 @@ fn open(dir: &Path) -> Result<Recordings, Fault> {
         }
         let [baseline, candidate] = Arm::BOTH.map(|arm| dir.join(arm.name()));
         fault.hint(format!(
-            "it holds the two arms of a comparison, each a session of its own: name {} or {}",
+            "it holds the two sides of a comparison, each a session of its own: name {} or {}",
             baseline.display(),
             candidate.display()
         ))
@@ -118,10 +116,10 @@ pub fn promote(
     let judged = standing.is_judged();
     if let Some(found) = standing.outlying.as_ref().filter(|_| !force) {
         return Err(Fault::new(format!(
-            "the figures of {} lie outside of those of the {} others: {found}",
+            "the figures of {} lie outside those of the {} others: {found}",
             session.session, standing.others
         ))
-        .hint("promote another session, or this one all the same with --force-outlier; it stays on record either way"));
+        .hint("promote another session, or this one anyway with --force-outlier; it stays on record either way"));
     }
     let before = &shelf.sessions[..=at];
     let mut epoch: Vec<&StoredSession> = usable;
@@ -253,10 +251,10 @@ fn refuse_copy(dir: &Path, session: &StoredSession, there: &[StoredSession]) -> 
         there.iter().find(|other| other.session != session.session && other.measured_as(session));
     twin.map_or(Ok(()), |twin| {
         Err(Fault::new(format!(
-            "{} has the figures of the session {} to the last bit: it is a copy, and says nothing new",
+            "{} has exactly the figures of the session {}: it is a copy and adds nothing",
             dir.display(),
             twin.session
         ))
-        .hint("run the grid again, and add what that measures"))
+        .hint("run the grid again, and add those results"))
     })
 }

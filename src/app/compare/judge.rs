@@ -167,7 +167,7 @@ fn compare(
     let judged = judge(&baseline.side, &candidate.side, &rules.policy);
     let mut judgement = judged.map_err(|error| {
         Fault::from(error)
-            .hint("nothing was judged: this is a mistake in the data and no verdict of the gate")
+            .hint("nothing was judged: this is an error in the data, not a verdict of the gate")
     })?;
     if let Some(first) = own.first() {
         let (metric, more) = (first.clone(), own.len() - 1);

@@ -64,7 +64,7 @@ pub fn reachable(blocks: u32, alpha: f64) -> Result<(), Fault> {
     }
     let p_min = 0.5_f64.powi(i32::try_from(blocks).unwrap_or(i32::MAX));
     Err(Fault::new(format!(
-        "{blocks} blocks can never find a regression: their smallest possible p is {p_min:.4}, and alpha is {alpha}"
+        "{blocks} blocks can never find a regression: their smallest possible p value is {p_min:.4}, above alpha {alpha}"
     ))
     .hint(format!("use --blocks {needed} or more")))
 }

@@ -81,7 +81,9 @@ pub fn self_test(
     let blocks = needed(policy.alpha).max(LOOK);
     if blocks > MOST_BLOCKS {
         let what = format!("alpha {} needs {blocks} blocks of each cell", policy.alpha);
-        return Err(Fault::new(what).hint("no comparison makes so many: choose a larger alpha"));
+        return Err(
+            Fault::new(what).hint("that is more than a comparison makes: choose a larger alpha")
+        );
     }
     let scratch = Scratch::new()?;
     let grid = scratch.0.join("self-test.toml");
@@ -124,8 +126,8 @@ fn findable(slowdown: Share, judgement: &Judgement) -> Result<(), Fault> {
         return Ok(());
     }
     let what = format!(
-        "--slowdown {} is less than this gate promises to find: with its floor of {} and the noise of the script, {} in four of five \
-         comparisons",
+        "--slowdown {} is less than this gate promises to find: with its floor of {} and the noise of the script it finds {} \
+         in four of five comparisons",
         percent(slowdown.0),
         percent(floor),
         percent(least)

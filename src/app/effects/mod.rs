@@ -28,7 +28,7 @@ use crate::search::effects::{
 use crate::stats::contrast::FEWEST_SETS;
 use crate::store::ManifestHead;
 
-/// What each knob buys in these runs, on the objectives, what is limited and what was chosen; `objectives`: instead of those of the manifest.
+/// What each setting buys in these runs, on the objectives, what is limited and what was chosen; `objectives`: instead of those of the manifest.
 ///
 /// # Errors
 /// Where there is nothing to compare: fewer than two cells with a run that came to its end, no axis in which they differ, no figure that
@@ -48,7 +48,7 @@ pub fn effects(
     let knobs = Knobs::of(&measured);
     if knobs.axes.is_empty() {
         return Err(Fault::new("the cells do not differ in any axis")
-            .hint("an effect is told of each [grid] axis, or value of -L, that differs"));
+            .hint("each [grid] axis, or -L, with several values has an effect"));
     }
     let objectives = objectives.or(head.map(|head| &*head.objectives)).unwrap_or_default();
     let (within, none) = (Asked::of(head), BTreeMap::new());
@@ -84,13 +84,17 @@ pub fn effects(
 fn few(cells: usize, measured: usize) -> Result<(), Fault> {
     match (cells, measured) {
         (_, 2..) => Ok(()),
-        (0, _) => Err(Fault::new("no run has ended: there is no effect to tell")),
+        (0, _) => Err(Fault::new("no run has ended, so no effect can be estimated")),
         (1, _) => Err(Fault::new("there is one cell: an effect is a difference between cells")
-            .hint("give an axis several values, such as --set 'grid.threads=[1,2]' or -L threads=1,2")),
-        (_, 0) => Err(Fault::new("no run came to its end: there is no effect to tell")
+            .hint(
+                "give an axis several values, such as --set 'grid.threads=[1,2]' or -L threads=1,2",
+            )),
+        (_, 0) => Err(Fault::new("no run ended by itself, so no effect can be estimated")
             .hint("see why with `perftune report DIR --per-run`")),
-        _ => Err(Fault::new("one cell alone has a run that came to its end: an effect is a difference between cells")
-            .hint("see why with `perftune report DIR --per-run`")),
+        _ => Err(Fault::new(
+            "only one cell has a run that ended by itself: an effect is a difference between cells",
+        )
+        .hint("see why with `perftune report DIR --per-run`")),
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) enum HttpError {
     #[error("{base} answers {what} with {status}: {message}")]
     Refused { base: String, what: String, status: u16, message: String },
     /// What it said is not what such a server says.
-    #[error("{base} answers {what} with something else than JSON: is it such a server?")]
+    #[error("{base} answers {what} with something other than JSON: is it an MLflow server?")]
     Foreign { base: String, what: String },
 }
 

@@ -244,7 +244,10 @@ impl<'a> Tracking<'a> {
     /// Sends files of a folder that are there, where the server takes them.
     fn files(&mut self, run: &Found, folder: &Path, names: &[&str]) -> Result<(), HttpError> {
         let Some(path) = run.artefacts.strip_prefix("mlflow-artifacts:/") else {
-            self.note(format!("no artefacts are sent: the server keeps them at {}", run.artefacts));
+            self.note(format!(
+                "artefacts are not sent: the server stores them at {}",
+                run.artefacts
+            ));
             return Ok(());
         };
         let path = path.split('/').filter(|part| !part.is_empty()).map(encoded);

@@ -62,7 +62,7 @@ impl Exports {
             return Ok(notes);
         }
         let folder = of.results.path().display();
-        hints.push(format!("the results are whole: `perftune report {folder} --write FORMAT=TARGET` hands them on again"));
+        hints.push(format!("the results are complete: `perftune report {folder} --write FORMAT=TARGET` exports them again"));
         let more = failures.split_off(1);
         let what =
             failures.into_iter().chain(more.into_iter().map(|more| format!("error: {more}")));
@@ -72,7 +72,7 @@ impl Exports {
 
 const fn why_empty(resolved: &Resolved) -> &'static str {
     match resolved.format {
-        Export::Hyperfine => "no run is of a command that came to its own end",
+        Export::Hyperfine => "no command of a run exited by itself",
         Export::Gha | Export::GhaBigger => "no main figure with that direction is known",
         Export::Optuna => "no cell has the figures of all objectives",
         Export::TensorBoard | Export::Mlflow => "no run has ended",
@@ -86,7 +86,7 @@ fn write(resolved: &Resolved, of: &Ended<'_>, handed: &Handed<'_>) -> Result<Wri
         #[cfg(feature = "mlflow")]
         Goal::Server(server) => return mlflow::send(server, of, handed),
         #[cfg(not(feature = "mlflow"))]
-        Goal::Server(server) => return Err(Fault::new(format!("{server} cannot be spoken to"))),
+        Goal::Server(server) => return Err(Fault::new(format!("{server} cannot be used"))),
     };
     if resolved.is_within
         && let Some(folder) = path.parent()

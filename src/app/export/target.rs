@@ -78,20 +78,18 @@ impl Resolved {
         let Self { said, .. } = self;
         let def = self.format.def();
         if def.by_objectives && !has_objectives {
-            let what = format!(
-                "{said}: it is made of cells that were compared, and there are no objectives"
-            );
+            let what = format!("{said}: it compares cells, and there are no objectives");
             return Err(Fault::new(what)
-                .hint("say what cells are compared by in [objectives], or give `perftune report` --objectives FILE"));
+                .hint("name the metrics to compare by in [objectives], or give `perftune report` --objectives FILE"));
         }
         let Goal::Path(path) = &self.goal else { return Ok(()) };
         let wrong = |why: &str| Err(Fault::new(format!("{said}: {}: {why}", path.display())));
         match def.aim {
             Aim::File if path.is_dir() || path.file_name().is_none() => {
-                return wrong("it is a folder, and no file");
+                return wrong("it is a folder, not a file");
             }
             Aim::Folder if path.exists() && !path.is_dir() => {
-                return wrong("it is a file, and no folder");
+                return wrong("it is a file, not a folder");
             }
             _ => {}
         }
@@ -132,11 +130,11 @@ fn address(said: &str, to: &str) -> Result<String, Fault> {
             Ok(format!("http://{rest}"))
         }
         None if to.starts_with("https://") => wrong(
-            "it is spoken to in plain HTTP only",
+            "only plain HTTP is supported",
             "give the http:// address of the server, or of a proxy or a tunnel to it",
         ),
         _ => wrong(
-            "it is no address of a server",
+            "it is not the address of a server",
             "write http://HOST:PORT, such as http://localhost:5000 for `mlflow server`",
         ),
     }
@@ -160,11 +158,11 @@ mod tests {
             found.err().map(|fault| fault.error.to_string()).unwrap_or_default()
         };
         for (written, grid, says) in [
-            (vec![target("bmf", at("results"))], vec![], "it is a folder, and no file"),
+            (vec![target("bmf", at("results"))], vec![], "it is a folder, not a file"),
             (vec![target("bmf", at("results/report.csv"))], vec![], "belongs to the results"),
             (vec![target("bmf", at("results/runs/x"))], vec![], "belongs to the results"),
             (vec![target("bmf", at("none/x"))], vec![], "there is no such folder"),
-            (vec![target("tensorboard", at("a.json"))], vec![], "it is a file, and no folder"),
+            (vec![target("tensorboard", at("a.json"))], vec![], "it is a file, not a folder"),
             (vec![target("tensorboard", at("results"))], vec![], "belongs to the results"),
             (vec![target("optuna", at("o"))], vec![], "there are no objectives"),
             (vec![target("bmf", at("x")), target("gha", at("./x"))], vec![], "twice"),

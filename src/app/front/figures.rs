@@ -153,7 +153,7 @@ impl Comparison<'_> {
         } else if def.has_interval() {
             measured(OPEN, "unknown: too few independent observations".to_owned())
         } else if matches!(def.source, Source::Model(figure) if figure.is_accuracy()) {
-            let says = "unknown: nobody told how many samples it rests on";
+            let says = "unknown: the number of samples behind it is unknown";
             measured(OPEN, says.to_owned())
         } else if is_choice(def) || def.is_of_design() {
             measured(Interval::around(value, 0.0), "taken as exact".to_owned())
@@ -229,7 +229,7 @@ pub(in crate::app) fn final_row<'a>(
     def: &MetricDef,
 ) -> Result<&'a MetricRow, String> {
     let row = Place::of(def).row(run, def.name);
-    let row = row.ok_or("the run has no such phase")?;
+    let row = row.ok_or("the run has no such stage")?;
     match row.estimate {
         None if row.notes.is_empty() => Err("not measured".to_owned()),
         None => Err(words::notes_of(row)),
@@ -238,7 +238,7 @@ pub(in crate::app) fn final_row<'a>(
             Err("the model was not trained to the end".to_owned())
         }
         Some(_) if adds_up(def) && cut_short(run) => {
-            Err("the run ended before its phases were over".to_owned())
+            Err("the run ended before its stages were over".to_owned())
         }
         Some(_) => Ok(row),
     }

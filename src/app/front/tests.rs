@@ -93,7 +93,7 @@ fn every_interval_says_what_it_is() {
     // Where nobody knows how many samples there are, nobody is better by it.
     let untold = front(&three(), None);
     let accuracy = &untold.cells[0].figures[0];
-    assert_eq!(accuracy.interval, "unknown: nobody told how many samples it rests on");
+    assert_eq!(accuracy.interval, "unknown: the number of samples behind it is unknown");
     assert_eq!((accuracy.low, accuracy.high), (None, None));
     assert!(untold.cells[0].ties[0].metrics.contains(&MetricId::TestAccuracy.into()));
     // What the worker told counts before what is known of the data set.
@@ -172,8 +172,8 @@ fn what_cannot_be_compared_is_marked_and_says_why() {
     let says = [
         "test_accuracy: the model was not trained to the end",
         "memory.peak: no reading",
-        "serve.throughput: the run has no such phase",
-        "no run of it came to its end",
+        "serve.throughput: the run has no such stage",
+        "no run of it ended by itself",
     ];
     for (cell, says) in found.cells.iter().zip(says) {
         assert_eq!((cell.mark, cell.note.as_str()), (Mark::Incomplete, says));
@@ -276,7 +276,7 @@ fn what_a_run_adds_up_is_compared_only_where_it_was_not_cut_short() {
     let trained = cut(trained, StopReason::Trained);
     let found = by(&asked, &[whole.clone(), short.clone(), trained], None);
     assert_eq!(marks(&found), [Mark::Front, Mark::Incomplete, Mark::Dominated]);
-    let says = "cpu.time: the run ended before its phases were over";
+    let says = "cpu.time: the run ended before its stages were over";
     assert_eq!(found.cells[1].note, says);
     // A rate is one, however long it was measured.
     let rates = by(&asked[..1], &[whole.clone(), short], None);

@@ -122,7 +122,7 @@ fn overlap(overlaps: &[String]) -> Fault {
     let are = if overlaps.len() == 1 { "is" } else { "are" };
     let count = counted(overlaps.len(), "run");
     let what = format!("{count} {are} in several parts: {}", some(overlaps));
-    Fault::new(what).hint("--prefer newest takes the one that ended last")
+    Fault::new(what).hint("--prefer newest takes the run that ended last")
 }
 
 /// `a, b and 3 more`.
@@ -165,7 +165,7 @@ pub(super) fn ahead(taken: &[Taken], parts: &[Part]) -> Option<String> {
     let names = distinct(held.map(|held| &*parts[held.part].name));
     (!names.is_empty()).then(|| {
         format!(
-            "by the clock of this machine, runs of {} have not ended yet: --prefer newest goes by the clock of each machine",
+            "by the clock of this machine, runs of {} end in the future: --prefer newest trusts the clock of each machine",
             names.join(" and ")
         )
     })

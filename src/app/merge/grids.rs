@@ -54,7 +54,7 @@ pub(super) fn open_one(path: &Path) -> Result<Part, Fault> {
             ));
     };
     if recordings.head().in_turn {
-        let what = format!("{name} is a side of a comparison, and no part of a grid");
+        let what = format!("{name} is a side of a comparison, not a part of a grid");
         return Err(Fault::new(what).hint("run the grid without --against"));
     }
     Ok(Part { name, grid, recordings, is_at_rest: true, _still: None })
@@ -81,7 +81,7 @@ pub(super) fn check_keys(part: &Part, grid: &GridHead) -> Result<(), Fault> {
     let found = Difference::first(&grid.keys, &part.grid.keys);
     found.map_or(Ok(()), |found| {
         let what = format!("{} holds results of another grid: {found}", part.name);
-        Err(Fault::new(what).hint("somebody else has put it there: remove it"))
+        Err(Fault::new(what).hint("it was put there by hand: remove it"))
     })
 }
 

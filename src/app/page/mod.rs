@@ -26,7 +26,7 @@ pub struct Parts<'a> {
     pub summary: &'a [SummaryRow],
     /// The front, where there are objectives.
     pub front: Option<&'a FrontReport>,
-    /// What each knob buys, where cells can be compared.
+    /// What each setting buys, where cells can be compared.
     pub effects: Option<&'a EffectsReport>,
     /// What a search recommends, where there was one.
     pub found: Option<&'a Found>,

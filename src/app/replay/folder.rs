@@ -19,8 +19,7 @@ use crate::metric::{MetricId, MetricName};
 use crate::store::{Recordings, StoreError, read_record};
 
 /// What is added to the reasons in a phase that was not recorded to its end.
-const CUT_SHORT: &str =
-    "; the phase was left before its own end, so its whole is what it had by then";
+const CUT_SHORT: &str = "; the stage ended early, so its whole is what it had by then";
 
 /// A run as its log tells it.
 struct Run<'a> {
@@ -70,8 +69,8 @@ pub(super) fn replay(
     }
     if cut_short > 0 {
         output.problems.note(format!(
-            "{cut_short} of {count} runs of {} left a phase before its own end: its full_estimate is what there was by then; \
-             run with --full to record whole runs",
+            "{cut_short} of {count} runs of {} ended a stage early: its full_estimate is what there was by then; run with \
+             --full to record whole runs",
             path.display()
         ));
     }
@@ -150,8 +149,8 @@ impl<'a> Run<'a> {
         }
         if silent {
             output.problems.source(format!(
-                "{}: nothing to judge: of the metrics asked for it has none that was measured all along (figures that are said \
-                 once, such as test_accuracy, are no series)",
+                "{}: nothing to judge: none of the chosen metrics has a series (figures that are reported once, such as \
+                 test_accuracy, have none)",
                 self.name
             ));
         }

@@ -80,7 +80,7 @@ pub(super) fn replay(
         };
         if replay.rows() < 2 {
             problems.series(format!(
-                "{}:{}: series `{}` has one row only; its figure cannot be compared with anything",
+                "{}:{}: series `{}` has one row only; it cannot be compared with anything",
                 path.display(),
                 series.first_line,
                 shown(&series.names)
@@ -220,8 +220,8 @@ impl<'a> File<'a> {
             self.problems.series(format!("{path}:{line}: a row without a series"));
         } else if again {
             self.problems.series(format!(
-                "{path}:{line}: series `{}` comes again after {OPEN} others; what was said of it speaks of the rows before them: \
-                 sort the file by series",
+                "{path}:{line}: series `{}` comes again after {OPEN} others; its result covers only the rows before them: sort \
+                 the file by series",
                 row.series
             ));
         } else {

@@ -53,7 +53,7 @@ pub(super) fn scripts(request: &RunRequest<'_>, launch: &Launch) -> Result<Vec<S
         })?;
         if gives.results > 1 {
             let (name, results) = (&job.model.name, gives.results);
-            said.push(format!("the model {name} gives {results} results: the first one is taken"));
+            said.push(format!("the model {name} returns {results} results: the first one is used"));
         }
     }
     said.dedup();
@@ -91,7 +91,7 @@ pub(super) fn watched_limits(request: &RunRequest<'_>, means: &LimitMeans) -> Op
     let watched = limited && means.memory == Ok(MemoryGuard::Watched);
     (watched && interval_ns > SELDOM_NS).then(|| {
         format!(
-            "the memory limit is watched every {} only, as often as the sampler looks ([sampler] interval)",
+            "the memory limit is checked only every {}, as often as the sampler reads ([sampler] interval)",
             Span::from_ns(interval_ns)
         )
     })

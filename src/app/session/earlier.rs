@@ -60,7 +60,7 @@ impl Earlier {
             return Ok(None);
         }
         if plan.search.is_none_or(|search| search.method != Method::Bayes) {
-            let what = "--warm-start tells a search what was measured before, and this grid has none that learns";
+            let what = "--warm-start gives a search what was measured before, and this grid has no search that learns";
             return Err(Fault::new(what).hint("write [search] with `method = \"bayes\"`"));
         }
         let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -86,7 +86,7 @@ impl Earlier {
         for Source { folder, cells, used, lacks } in &self.folders {
             let folder = folder.display();
             let of = counted(*cells, "cell");
-            notes.push(format!("{folder} tells the search of {used} of its {of}"));
+            notes.push(format!("{folder} gives the search {used} of its {of}"));
             let lacks = lacks.iter().map(|metric| format!("no run of {folder} has {metric}"));
             notes.extend(lacks);
         }
@@ -252,7 +252,7 @@ fn check_machine(
     let what =
         format!("{folder} was measured in another environment: {}", shown(differences.iter()));
     Err(Fault::new(what)
-        .hint("what is fast there need not be fast here: leave it out of --warm-start"))
+        .hint("what is fast there may not be fast here: leave it out of --warm-start"))
 }
 
 /// Why no cell of a folder is one of today.

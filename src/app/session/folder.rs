@@ -370,7 +370,7 @@ impl ActiveFolder<'_> {
         }
         let gone = gone.then(|| {
             let folder = self.recorder.results.path().display();
-            format!("somebody removed {folder}/manifest.json while the runs were made; it was written again")
+            format!("{folder}/manifest.json was removed during the runs; it was written again")
         });
         let warning = warning.or(gone);
         let planned = self.all.without(&self.later).order.len();

@@ -181,7 +181,7 @@ impl<'a> Session<'a> {
         };
         made.map_err(|error| {
             Fault::new(format!("{error}; the run in flight was ended")).hint(
-                "what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest",
+                "finished runs are kept: `perftune report` rebuilds the reports, --resume runs the rest",
             )
         })?;
         let mut ordered = places.iter().zip(&ordered);
@@ -247,7 +247,7 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     }
     let is_over = |run: &RunRecord| run.status != RunStatus::Cancelled;
     if executed.cut == Some(Cut::Budget) && !executed.records.iter().any(is_over) {
-        let what = "the budget was used up before the first run was over: nothing was measured";
+        let what = "the budget ran out before the first run was over: nothing was measured";
         return Err(Fault::new(what).hint("give it more time, with --budget or [run] budget"));
     }
     Ok(executed)

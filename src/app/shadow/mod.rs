@@ -62,7 +62,7 @@ impl Shadow {
         }
         if cut_short > 0 {
             notes.push(format!(
-                "{cut_short} of {} runs were stopped, or left a phase, early and have no shadow: run with --full to record whole runs",
+                "{cut_short} of {} runs were stopped, or ended a stage, early and have no shadow: run with --full to record whole runs",
                 records.len()
             ));
         }

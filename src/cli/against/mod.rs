@@ -66,7 +66,7 @@ pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus,
     if measured.interrupted() {
         let shown = folder.display();
         screen.say(&format!(
-            "interrupted: there is no verdict; what was finished is in {shown}, --resume runs the rest\n"
+            "interrupted: there is no verdict; finished runs are in {shown}, --resume runs the rest\n"
         ));
         return Ok(ExitStatus::Interrupted);
     }

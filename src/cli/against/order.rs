@@ -95,9 +95,8 @@ fn table(
     }
     let _ = writeln!(text, "  ... {} blocks", args.compare.blocks);
     if let Some(look) = look {
-        let line = format!(
-            "After {look} blocks it ends where every row passes by then; it never fails before its end."
-        );
+        let line =
+            format!("After {look} blocks it ends if every row passes; it never fails early.");
         text += &wrap(&line, width, "");
     }
     Ok(text.into_bytes())

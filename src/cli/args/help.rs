@@ -63,7 +63,7 @@ folder is there when it is whole, or not at all.
 
 The parts must be of one grid: the first key in which two differ is named. A run that is whole in two parts is refused unless \
 --prefer newest says which one is meant. A run that failed or was cancelled gives way to a whole one. Nodes that are alike count as \
-one machine. Where there are several, each run says from which one it is, and figures are compared and put together within one machine only.";
+one machine. Where there are several, each run says from which one it is, and figures are compared and combined within one machine only.";
 
 pub(super) static MERGE_HELP: LazyLock<String> = LazyLock::new(|| {
     let text = folded(MERGE_TEXT, "");

@@ -17,8 +17,8 @@ fn sentence(check: &NoiseCheck, trouble: Trouble) -> String {
             format!("stop {}; or keep runs off their cores with `[limits] cpus`", busiest(check))
         }
         Trouble::Steal => format!(
-            "a noisy neighbour steals {} of a core: no setting here helps; compare only with `perftune run --against`, \
-             which measures both sides in turns",
+            "a noisy neighbour steals {} of a core: no setting here helps; compare only with `perftune run --against`, which \
+             alternates both sides",
             share(check.steal_percent)
         ),
         Trouble::Quota => format!(
@@ -27,16 +27,16 @@ fn sentence(check: &NoiseCheck, trouble: Trouble) -> String {
         ),
         Trouble::Heat => "cores run below their clock because of heat: let the machine cool, or use fewer threads".to_owned(),
         Trouble::Waiting => {
-            "threads wait for a core although nobody is seen to use it: look for other control groups or containers that \
+            "threads wait for a core although no process is seen to use it: look for other control groups or containers that \
              share these cores"
                 .to_owned()
         }
         Trouble::Memory => format!(
-            "somebody waits for memory {} of the time: stop what holds it, or the runs will be measured while swapping",
+            "processes wait for memory {} of the time: stop what holds it, or the runs will be measured while swapping",
             share(check.memory_pressure_percent)
         ),
         Trouble::Disks => format!(
-            "somebody waits for disks {} of the time: stop what reads and writes, or keep the data sets in memory",
+            "processes wait for disks {} of the time: stop what reads and writes, or keep the data sets in memory",
             share(check.io_pressure_percent)
         ),
         Trouble::Governor => format!(
@@ -65,7 +65,7 @@ fn busiest(check: &NoiseCheck) -> String {
     let all = check.others_cpu_percent.unwrap_or(known);
     match named.join(", ") {
         nobody if nobody.is_empty() => {
-            "what runs beside it (short-lived processes, none of which can be named)".to_owned()
+            "what runs beside it (short-lived processes, which cannot be named)".to_owned()
         }
         named if known >= all * MOST => named,
         named => format!(

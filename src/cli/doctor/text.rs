@@ -193,7 +193,7 @@ fn said(counters: &[Counter]) -> String {
 fn graphics(card: &Card) -> String {
     let driver = card.driver.as_deref().unwrap_or("no driver");
     let tells = if card.tells.is_empty() {
-        "tells nothing of itself; of a run that has it open what its programs do".to_owned()
+        "has no readings of its own; only what a run's programs do on it".to_owned()
     } else {
         format!("tells {}", card.tells.join(", "))
     };
@@ -225,7 +225,7 @@ fn noise(check: &NoiseCheck) -> Vec<(&'static str, String)> {
         share("steal", check.steal_percent, " of a core"),
         share("held back by a quota", check.throttled_percent, " of a core"),
         share("slowed by heat", check.thermal_percent, " of a core"),
-        share("somebody waited for a core", check.cpu_pressure_percent, " of the time"),
+        share("some thread waited for a core", check.cpu_pressure_percent, " of the time"),
         share("that thread got", check.probe_ran_percent, " of the time"),
     ];
     let late = check.wake_late_p99_s;
@@ -233,7 +233,7 @@ fn noise(check: &NoiseCheck) -> Vec<(&'static str, String)> {
     found.push(check.load_average.map(|load| format!("load {}", significant(load))));
     let found: Vec<_> = found.into_iter().flatten().collect();
     let what = format!(
-        "{} in {}, beside a thread that wants a core all the time: {}",
+        "{} in {}, beside a thread that is always ready to run: {}",
         level(check.verdict),
         seconds(check.looked_s),
         found.join(", ")

@@ -39,7 +39,7 @@ fn dated(text: &str) -> Result<String, String> {
         _ => byte.is_ascii_digit(),
     });
     if !shape || date.parse::<jiff::civil::Date>().is_err() {
-        return Err("the date of its end first, as YYYY-MM-DD".to_owned());
+        return Err("the date first, as YYYY-MM-DD".to_owned());
     }
     let reason = reason.trim_start_matches([' ', ':', ',', ';', '-']);
     if !reason.chars().any(char::is_alphabetic) {

@@ -227,14 +227,14 @@ fn whole(
     if rule.role == Role::Gate && rule.direction.is_none() {
         problems.error_with(
             asked.place,
-            format!("`{name}` is neither better when it is lower nor when it is higher, unless the gate says so"),
+            format!("`{name}` has no direction by default"),
             "write direction = \"lower\" or direction = \"higher\"",
         );
     }
     if let Some((key, place)) = asked.idle().filter(|_| rule.role == Role::Info) {
         problems.error_with(
             place,
-            format!("`{key}` would decide nothing: `{name}` is for information only"),
+            format!("`{key}` has no effect: `{name}` is for information only"),
             "write role = \"gate\" to judge it",
         );
     }

@@ -24,8 +24,7 @@ impl Serving {
         };
         if allowed < 1 {
             let time = units::seconds(spec.max_time_s);
-            problems
-                .error(place, format!("`rate`: in {time} not one request would come on average"));
+            problems.error(place, format!("`rate`: in {time} less than one request is expected"));
             return;
         }
         let shown = format!("the budget allows {} ({from})", grouped(allowed));
@@ -107,7 +106,7 @@ impl Serving {
             let offered = units::rate(offered);
             problems.error_with(
                 limited.place,
-                format!("only {offered} are offered ({of}at `rate`), and no model can serve more"),
+                format!("only {offered} are offered ({of}at `rate`), so no model can serve more"),
                 format!(
                     "limit `{}` (with find_max_rate = true), or give a higher rate",
                     MetricId::ServeMaxRate

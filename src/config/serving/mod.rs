@@ -91,7 +91,7 @@ impl Serving {
         }
         if metric.source == Source::RateSearch {
             return (!self.searches())
-                .then_some("no highest rate is searched for (find_max_rate = true does)");
+                .then_some("no highest rate is searched for (find_max_rate = true)");
         }
         let none = metric.source != Source::ServedPeak
             && self.load() == Load::Server
@@ -154,7 +154,7 @@ impl Serving {
         {
             problems.error_with(
                 limit.key,
-                "`latency_limit` is only for the search of the highest rate, which is off",
+                "`latency_limit` is only for the search for the highest rate, which is off",
                 "write find_max_rate = true, or limit a percentile in [constraints]",
             );
         }
@@ -198,8 +198,8 @@ impl Serving {
         if self.load() == Load::MultiStream && sizes.contains(&1) {
             problems.error_with(
                 *place,
-                "pattern = \"multi-stream\" serves batches, and a batch of 1 is none",
-                "write larger sizes, or pattern = \"single-stream\"",
+                "pattern = \"multi-stream\" serves batches of more than 1",
+                "use larger sizes, or pattern = \"single-stream\"",
             );
         }
         sizes.clone()
@@ -220,7 +220,7 @@ impl Serving {
         let Some((percentile, first)) = upper.first().copied() else {
             problems.error_with(
                 place,
-                "find_max_rate has no limit to keep",
+                "find_max_rate has no latency limit",
                 format!(
                     "write latency_limit = \"p99 <= 10ms\", or limit a percentile in [constraints]: \"{}\" = \"<= 10ms\"",
                     MetricId::ServeLatencyP99
@@ -231,7 +231,7 @@ impl Serving {
         if upper.iter().any(|(level, _)| (level - percentile).abs() > f64::EPSILON) {
             problems.error_with(
                 place,
-                "find_max_rate could keep several limits: [constraints] has more than one percentile of serve.latency",
+                "find_max_rate needs one limit: [constraints] has more than one percentile of serve.latency",
                 "say which one is meant: latency_limit = \"p99 <= 10ms\"",
             );
             return None;

@@ -105,7 +105,7 @@ pub(in crate::config) fn latency_limit(node: &Node) -> Read<MaxRate> {
     let limit = limit.trim().parse::<Span>();
     let limit_s = read::parsed("`latency_limit`", node, limit, Some(example))?.as_secs();
     if limit_s <= 0.0 {
-        return Err(Problem::new(node.place, "`latency_limit`: nothing can keep a limit of 0"));
+        return Err(Problem::new(node.place, "`latency_limit`: nothing satisfies a limit of 0"));
     }
     Ok(MaxRate { percentile, limit_s })
 }

@@ -75,7 +75,7 @@ fn what_the_worker_says_decides_and_never_an_index() {
     let why = chosen("cuda:1", &[(DEVICE_PCI, "nonsense")], &two).unwrap_err();
     assert!(why.contains("uses nonsense"), "{why}");
     let why = chosen("cpu", &[(DEVICE_UUID, "GPU-cc")], &two).unwrap_err();
-    assert_eq!(why, "the run works on no GPU");
+    assert_eq!(why, "the run uses no GPU");
 }
 
 #[test]

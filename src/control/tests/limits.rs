@@ -71,7 +71,7 @@ fn a_run_ends_as_soon_as_a_constraint_is_broken_for_certain() {
         assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail.said());
         assert!(end.detail.said().starts_with(says), "{}", end.detail.said());
         assert!(end.detail.said().contains(" at 99.5%, after 1."));
-        let rest = "one by one, on untrained weights; its training was not begun";
+        let rest = "one by one, on untrained weights; its training had not begun";
         assert!(end.detail.said().ends_with(rest), "{}", end.detail.said());
         assert!(end.at_s < 0.2 + latest, "{}", end.at_s);
         let found = verdict(&end.controller, end.reason, &end.detail);
@@ -102,7 +102,7 @@ fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
         "serve.latency_p50 <= 2.40 ms is met in serve[1]: at most 2.0",
         "serve.latency_p50 <= 2.40 ms is met in serve[32]: at most 2.0",
         "train.throughput >= 25.0 k/s is met in train: at least 3",
-        "memory.peak <= 333.786 MiB is met over the phases completed: 286 MiB",
+        "memory.peak <= 333.786 MiB is met over the stages completed: 286 MiB",
     ] {
         assert!(found.said().contains(says), "{}", found.said());
     }
@@ -220,8 +220,8 @@ fn a_peak_over_its_limit_decides_at_once() {
     let end = end_of(asked.clone(), context(), &sim.messages()).unwrap();
     assert_eq!(end.reason, StopReason::Infeasible);
     assert!((0.75..0.85).contains(&end.at_s), "{}", end.at_s);
-    let says = "memory.peak <= 512 MiB is broken: it reached 668 MiB, after 805 ms of the run; \
-                how long its training would have taken is not known for certain";
+    let says = "memory.peak <= 512 MiB is broken: it reached 668 MiB, after 805 ms of the run; how much training time this \
+                saved is not known";
     assert_eq!(end.detail.said(), says);
     // The sum over several processes counts what they share more than once: that is not certain.
     let mut messages = sim.messages();

@@ -116,7 +116,7 @@ fn an_accuracy_before_the_end_is_marked() {
         &[say(0, WorkerEvent::Phase { phase: Phase::Train }), say(MS, epoch(1, 0.7))],
     );
     let not = "not trained to the end";
-    let (left, read) = ("training was left before its end, so", "the test data were not read");
+    let (left, read) = ("training ended early, so", "the test data were not read");
     for (reason, epochs, note, untested) in [
         (StopReason::Known, 1, not, left),
         (StopReason::Unstable, 1, not, left),
@@ -139,7 +139,7 @@ fn an_accuracy_before_the_end_is_marked() {
 #[test]
 fn a_run_that_was_ended_before_its_training_says_why_it_has_no_accuracy() {
     let (before, left) =
-        ("ended before training: the test data were not read", "training was left before its end");
+        ("ended before training: the test data were not read", "training ended early");
     for (stopped, trains, epochs, note) in [
         (true, false, 10, before),
         (true, true, 10, left),
@@ -187,7 +187,7 @@ fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
     let peak = row(&rows, "memory.peak");
     assert_eq!(
         peak.said(),
-        "peak over 7.90 s; growing by 1.12 GiB a minute; the sum of several processes, read now and then, pages that they share once"
+        "peak over 7.90 s; growing by 1.12 GiB a minute; sampled sum of several processes, shared pages counted once"
     );
     assert_eq!(peak.known, Some(false));
     let cost = row(&rows, "sampler.cost").estimate.unwrap();
@@ -253,7 +253,7 @@ fn the_worker_s_own_figures_are_kept_apart() {
     let rows = controller.rows(None);
     assert_eq!(
         (row(&rows, "tensorcore").estimate, row(&rows, "tensorcore").said().as_str()),
-        (Some(13.0), "said by the program that was run, not measured")
+        (Some(13.0), "reported by the program, not measured")
     );
     assert_eq!(
         (row(&rows, "broken").estimate, row(&rows, "broken").said().as_str()),
@@ -345,7 +345,7 @@ fn the_accelerators_of_others_are_not_the_run_s() {
     for (device, busy, peak, note) in [
         ("cuda:0", Some(90.0), Some(1000.0), "peak over 30.1 s"),
         ("cuda:1", Some(30.0), Some(2000.0), "peak over 30.1 s; whole device, others included"),
-        ("cpu", None, None, "the run works on no GPU"),
+        ("cpu", None, None, "the run uses no GPU"),
     ] {
         let context = RunContext { devices: Selection::of_device(device), ..context() };
         let mut controller = Controller::new(policy(&["train.throughput"]), context);
@@ -413,22 +413,10 @@ fn a_declared_metric_is_what_was_said_last_in_its_base_unit() {
         let said = Finished { stopped, epochs: 0, usage, test_loss, test_accuracy, test_samples };
         say(5, WorkerEvent::Finished(said))
     };
-    let last = "said by the program that was run, not measured; the last one before the run was ended: another might have come";
+    let last = "reported by the program, not measured; the last value before the run was ended; another might have followed";
     for (says, stopped, estimate, note, verdict) in [
-        (
-            vec![7.0, 5.0],
-            false,
-            Some(0.005),
-            "said by the program that was run, not measured",
-            "feasible",
-        ),
-        (
-            vec![5.0, 7.0],
-            false,
-            Some(0.007),
-            "said by the program that was run, not measured",
-            "infeasible",
-        ),
+        (vec![7.0, 5.0], false, Some(0.005), "reported by the program, not measured", "feasible"),
+        (vec![5.0, 7.0], false, Some(0.007), "reported by the program, not measured", "infeasible"),
         (vec![5.0], true, Some(0.005), last, "undecided"),
         (vec![], false, None, "the command reported none", "undecided"),
         (vec![5.0, f64::NAN], false, None, "the worker said NaN", "undecided"),

@@ -236,8 +236,8 @@ fn an_infeasible_end_says_what_it_spares_at_least() {
         messages
     };
     for (from_s, says) in [
-        (0.0, "; its training was not begun"),
-        (1.0, "; how long its training would have taken is not known for certain"),
+        (0.0, "; its training had not begun"),
+        (1.0, "; how much training time this saved is not known"),
     ] {
         let end = end_of(memory(500e6), context(), &grows(from_s)).unwrap();
         assert_eq!(end.reason, StopReason::Infeasible);

@@ -34,14 +34,14 @@ fn inconclusive(judgement: &Judgement) -> Vec<String> {
         if let Some(head) = head(&rows) {
             let more = more_sessions(other_days);
             lines.push(format!(
-                "{head}: {more} (`perftune baseline add`) may settle {}, and more runs do not; or `perftune run GRID --against \
-                 BASELINE`, or a wider floor in the gate file",
+                "{head}: {more} (`perftune baseline add`) may settle {}; more runs do not. Or use `perftune run GRID --against \
+                 BASELINE`, or a higher floor in the gate file",
                 them(&rows)
             ));
         }
     }
     lines.extend(head(&with(&|remedy| remedy == Some(Remedy::Floor))).map(|head| {
-        format!("{head}: too near to the floor for the noise of these runs, so more runs may not tell; longer runs, a quieter machine or a floor outside of the interval may")
+        format!("{head}: too close to the floor for the noise of these runs, so more runs may not settle it; longer runs, a quieter machine or a floor outside of the interval may")
     }));
     let lacking = with(&|remedy| remedy == Some(Remedy::LongerRuns));
     // Of a comparison that is not over nobody knows why a block is not whole.
@@ -49,7 +49,7 @@ fn inconclusive(judgement: &Judgement) -> Vec<String> {
     if is_over && !lacking.is_empty() {
         let rows = counted(lacking.len(), "row");
         lines.push(format!(
-            "to do: runs lack the figure of {rows}; more of them are no help, longer ones are where they are too short for it \
+            "to do: some runs have no figure in {rows}; more runs do not help. Where runs are too short for it, longer ones do \
              (epochs of [train], max_requests and max_time of [serve], and min_time of [stop] where runs are stopped early)"
         ));
     }
@@ -88,11 +88,11 @@ fn more_runs(rows: &[&Row], judgement: &Judgement) -> Option<String> {
     let unsure = if is_told(least, most) {
         ""
     } else {
-        "; how many cannot be told yet, and longer runs, a quieter machine or a wider floor in the gate file need fewer"
+        "; how many is not known yet. Longer runs, a quieter machine or a higher floor in the gate file need fewer"
     };
-    let fewer = if known.len() > 1 { ", and fewer some of them" } else { "" };
+    let fewer = if known.len() > 1 { ", some of them fewer" } else { "" };
     Some(format!(
-        "{}: {} may settle {}{fewer}, by the noise and the change that these runs show ({how}){unsure}",
+        "{}: {} may settle {}{fewer}, judging by the noise and the change of these runs ({how}){unsure}",
         head(rows)?,
         more_runs_a_side(least, most),
         them(rows)
@@ -116,8 +116,8 @@ fn suspect(judgement: &Judgement) -> Option<String> {
     let since =
         if since.is_empty() { String::new() } else { format!(" ({})", plain(&since.join("; "))) };
     Some(format!(
-        "to do: suspect is the most that can be said by stored figures here{since}: confirm with `perftune run GRID --against \
-         BASELINE`, which measures both sides in turn on one machine"
+        "to do: stored figures give no more than suspect here{since}: confirm with `perftune run GRID --against BASELINE`, \
+         which alternates both sides on one machine"
     ))
 }
 
@@ -131,16 +131,16 @@ fn unreachable(judgement: &Judgement) -> Option<String> {
         runs_each(alpha).map(|runs| format!("{runs} runs of each cell on each side (--repeat)"));
     let blocks = format!("{} blocks (--against)", blocks::needed(alpha));
     let enough = runs.into_iter().chain([blocks]).collect::<Vec<_>>().join(", or ");
-    let enough = format!("Enough are {enough}");
+    let enough = format!("{enough} are enough");
     Some(if judgement.p_min > alpha {
         let p_min = probability(Some(judgement.p_min));
         format!(
-            "to do: with these runs the smallest p that could come out is {p_min}, above alpha {alpha}: no slowdown of any \
-             size would be found. {enough}"
+            "to do: with these runs the smallest possible p value is {p_min}, above alpha {alpha}: no slowdown would be found, \
+             however large. {enough}"
         )
     } else {
         format!(
-            "to do: rows that are unreachable have too few runs for any p of at most alpha {alpha}, however large a slowdown. \
+            "to do: unreachable rows have too few runs for a p value of at most alpha {alpha}, however large the slowdown. \
              {enough}"
         )
     })
@@ -153,20 +153,20 @@ fn uncovered(judgement: &Judgement) -> Vec<String> {
     let is_gone = |row: &&Row| row.why.contains(&RowReason::NoCell);
     if of(judgement, RowVerdict::Missing).iter().any(is_gone) {
         lines.push(
-            "to do: a cell that is gone on purpose is named under `retired` of the gate file, with a reason and a date"
+            "to do: list a cell that was removed on purpose under `retired` in the gate file, with a date and a reason"
                 .to_owned(),
         );
     }
     if judgement.environment.iter().any(|difference| difference.hard) {
         lines.push(
-            "to do: measure both sides on one machine (`perftune run GRID --against BASELINE`); name a field as `subject` in \
-             the gate file if it is what is being tested; --any-machine compares all the same"
+            "to do: measure both sides on one machine (`perftune run GRID --against BASELINE`); name a field in `subject` of \
+             the gate file if it is what you test; --any-machine compares anyway"
                 .to_owned(),
         );
     } else if has(RowVerdict::Incomparable) && !judgement.notes.iter().any(is_of_settings) {
         lines.push(
             "to do: give results folders, or keep manifest.json beside the CSV files: it says where they were measured; \
-             --any-machine compares all the same"
+             --any-machine compares anyway"
                 .to_owned(),
         );
     }

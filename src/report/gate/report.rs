@@ -38,7 +38,7 @@ impl GateReport<'_> {
         let code = self.exit_code();
         let why = match self.judgement.outcome {
             Outcome::Ok => "no row is worse by its floor".to_owned(),
-            Outcome::Regressed => "at least one row is worse for certain, and by its floor or more as estimated".to_owned(),
+            Outcome::Regressed => "at least one row is significantly worse, and by its floor or more as estimated".to_owned(),
             Outcome::Doubtful => self.doubt(),
             Outcome::Coverage => {
                 "rows or stored sessions are missing or failed, or none could be judged".to_owned()
@@ -60,8 +60,8 @@ impl GateReport<'_> {
         };
         let open = match inconclusive {
             0 => String::new(),
-            1 => "; 1 could not be judged, and may be worse by its floor".to_owned(),
-            open => format!("; {open} could not be judged, and may be worse by their floor"),
+            1 => "; 1 could not be judged and may be worse by its floor".to_owned(),
+            open => format!("; {open} could not be judged and may be worse by their floor"),
         };
         let fails = if self.inconclusive_fails {
             "that fails (--on-inconclusive=fail)"

@@ -298,7 +298,7 @@ fn a_change_says_what_it_is_the_middle_of_and_its_power_once() {
         judgement.design = design;
         let said = evidence(&judgement.rows[0], &judgement.design);
         assert!(said.contains(change), "{said}");
-        let power = "; 5% worse is neither shown nor excluded; 8.1% could be seen; some 8 to 40 more runs a side would tell";
+        let power = "; 5% worse is neither shown nor excluded; 8.1% could be seen; some 8 to 40 more runs a side would decide it";
         assert!(said.ends_with(power), "{said}");
         assert_eq!(said.matches("could be seen").count(), 1, "{said}");
     }

@@ -139,8 +139,8 @@ fn both(row: &Row) -> String {
 fn environment(judgement: &Judgement, width: usize) -> String {
     let mut out = String::new();
     for (hard, says) in [
-        (true, "differs, so that nothing can be compared"),
-        (false, "differs, which is no reason to refuse"),
+        (true, "differs, so nothing can be compared"),
+        (false, "differs, which does not prevent the comparison"),
     ] {
         let differences = judgement.environment.iter().filter(|d| d.hard == hard);
         let differences: Vec<_> = differences.collect();

@@ -166,7 +166,7 @@ fn captions(scene: Scene<'_>, more: usize) -> Vec<String> {
     if scene.front.is_some() {
         bars += " Figures that cells were compared by have the intervals that they were compared by (above).";
     }
-    bars += " Where names have no room there are the numbers of the table.";
+    bars += " Where names do not fit, points have the numbers of the table.";
     let mut says = vec![bars];
     if more > 0 {
         let of = "more trade-offs between these objectives are not drawn.";

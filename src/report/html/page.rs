@@ -81,7 +81,7 @@ pub struct Page<'a> {
     pub limits: &'a [Limit],
     /// Which cells nothing else is better than, where there are objectives; they decide which trade-offs are drawn.
     pub front: Option<&'a FrontReport>,
-    /// What each knob buys, where cells can be compared.
+    /// What each setting buys, where cells can be compared.
     pub effects: Option<&'a EffectsReport>,
     /// What a search recommends, where there was one.
     pub found: Option<&'a Found>,

@@ -115,17 +115,20 @@ impl Group<'_> {
 
 /// A figure of the runs of a group: what the front was decided by where it was; else their mean with the interval between them;
 /// of fewer than three from the lowest end to the highest.
-fn side(scene: Scene<'_>, runs: &[&RunRecord], metric: &MetricDef) -> Option<Coordinate> {
+fn side(
+    scene: Scene<'_>,
+    of_cell: &[&SummaryRow],
+    runs: &[&RunRecord],
+    metric: &MetricDef,
+) -> Option<Coordinate> {
     let rows: Vec<&MetricRow> = runs.iter().filter_map(|run| figure(run, metric, scene)).collect();
     let (run, row) = (runs.first()?, rows.first()?);
     let compared = scene.front.filter(|_| scene.limit(metric).is_none());
     if let Some(figure) = compared.and_then(|front| front.figure(&run.cell, metric.id)) {
         return Some(Coordinate::new(figure.estimate, [figure.low, figure.high]));
     }
-    let of_cell = |found: &&SummaryRow| {
-        found.cell == run.cell && found.metric == row.metric && found.phase == row.phase
-    };
-    let between = scene.summary.iter().find(of_cell);
+    let between =
+        of_cell.iter().find(|found| found.metric == row.metric && found.phase == row.phase);
     let between =
         between.and_then(|found| Some(Coordinate::new(found.mean?, [found.low, found.high])));
     Some(Coordinate {
@@ -155,6 +158,11 @@ pub(super) fn points<'a>(
 ) -> Vec<Point<'a>> {
     let (mut points, mut lacking): (Vec<Point<'a>>, [Vec<&str>; 2]) = Default::default();
     let mut lost = Vec::new();
+    // Of a large grid a look through all rows for each point would take minutes.
+    let mut between: HashMap<&str, Vec<&SummaryRow>> = HashMap::new();
+    for row in scene.summary.iter().filter(|row| metrics.iter().any(|def| row.metric == def.id)) {
+        between.entry(&row.cell).or_default().push(row);
+    }
     for group in groups(scene) {
         let good: Vec<_> = group.runs.iter().copied().filter(|run| is_ok(run)).collect();
         let Some(record) = good.first().copied() else {
@@ -162,9 +170,13 @@ pub(super) fn points<'a>(
             continue;
         };
         let trained = good.iter().all(|run| run.trained_to_the_end());
+        let of_cell = between.get(&*record.cell).map_or(&[][..], Vec::as_slice);
         let side = |metric: &MetricDef| {
             let of_model = matches!(metric.group, "accuracy" | "loss");
-            Some(Coordinate { is_final: trained || !of_model, ..side(scene, &good, metric)? })
+            Some(Coordinate {
+                is_final: trained || !of_model,
+                ..side(scene, of_cell, &good, metric)?
+            })
         };
         match metrics.map(side) {
             [Some(x), Some(y)] => points.push(Point {
@@ -186,11 +198,7 @@ pub(super) fn points<'a>(
     }
     for (metric, runs) in metrics.iter().zip(lacking) {
         if !runs.is_empty() {
-            notes.push(format!(
-                "not shown, for want of {}: {}",
-                metric.name,
-                first_of(&runs, SHOWN)
-            ));
+            notes.push(format!("not shown, without {}: {}", metric.name, first_of(&runs, SHOWN)));
         }
     }
     for (of, metric) in metrics.iter().enumerate() {
@@ -219,7 +227,7 @@ fn caveats(scene: Scene<'_>, metric: &MetricDef, points: &[Point<'_>], of: usize
     };
     if limited && scene.asks_for(metric) && scene.records.iter().any(several) {
         notes.push(format!(
-            "the limit on {} holds in every phase, and drawn is the figure that cells are compared by",
+            "the limit on {} is for every stage; drawn is the figure that cells are compared by",
             metric.name
         ));
     }

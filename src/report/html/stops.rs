@@ -164,7 +164,7 @@ fn evidence(record: &RunRecord) -> String {
     // A run that a constraint ended has the same sentence twice.
     let by_constraint = matches!(record.stop.detail, StopDetail::Infeasible { .. });
     if record.failure.is_none() && record.verdict.is_some() && by_constraint {
-        return "a constraint is broken".to_owned();
+        return "a limit is broken".to_owned();
     }
     why(record)
 }

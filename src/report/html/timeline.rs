@@ -273,7 +273,7 @@ pub(super) fn legend() -> Result<Vec<(String, String)>, ReportError> {
         .map(|(name, (ink, share))| shade(name, (ink, share * 2.0)))
         .collect::<Result<_, _>>()?;
     entries.push(shade("steps left out as warm-up", (AXIS, 0.35))?);
-    entries.push(upright("asked to leave a phase that was known", AXIS, 1)?);
+    entries.push(upright("asked to leave a stage that was known", AXIS, 1)?);
     entries.push(upright("end of measuring, for the reason above", STOP, 2)?);
     Ok(entries)
 }

@@ -52,7 +52,7 @@ fn whose_a_figure_is_stands_in_a_column_of_its_own() {
     let of_worker: Vec<bool> = figures(&text).iter().map(|figure| figure.of_worker).collect();
     assert!(of_worker[0] && !of_worker[1..].contains(&true), "{of_worker:?}");
     // What is said in words beside it decides nothing.
-    let silent = text.replacen("said by the program that was run, not measured", "", 1);
+    let silent = text.replacen("reported by the program, not measured", "", 1);
     assert!(silent != text && figures(&silent)[0].of_worker);
     let other = text.replacen(",worker\n", ",user\n", 1);
     refused(&other, "m.csv:2: said_by: `user` is not `worker`, or nothing");

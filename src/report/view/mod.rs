@@ -259,8 +259,8 @@ impl View {
 
 /// What the cells are worth, and all else that stands under the table of a terminal.
 fn front(seen: &Seen<'_>, width: usize) -> Vec<String> {
-    let none = "nothing is compared: the grid has no [objectives]. `perftune report DIR --objectives FILE` compares \
-                by those of a file.";
+    let none = "nothing is compared: the grid has no [objectives]. `perftune report DIR --objectives FILE` uses those of a \
+                file.";
     let none = if seen.front.is_none() { wrap(none, width, "") + "\n" } else { String::new() };
     let closing = Closing { planned: Some(seen.planned), front: seen.front, ..Closing::default() };
     let under = table::under(seen.records, &closing, "", width);

@@ -7,15 +7,15 @@ use crate::report::lack::EffectLack;
 pub fn lack_of_effect(lack: EffectLack) -> String {
     match lack {
         EffectLack::NoMatch => {
-            "nothing to compare: no two cells that have the figure are equal but for the knob"
+            "nothing to compare: no two cells with the figure differ in this setting alone"
                 .to_owned()
         }
         EffectLack::OneRound { sets, needed } => format!(
-            "no interval: one run a cell and {}, where {needed} would do; --repeat 3 tells more",
+            "no interval: one run per cell and {}, where {needed} are needed; --repeat 3 gives one",
             count(sets as u64, "matched set")
         ),
         EffectLack::Agree => {
-            "no interval: the runs of each cell agree, and nobody told how many samples the accuracy rests on"
+            "no interval: the runs of each cell agree, and the number of samples behind the accuracy is unknown"
                 .to_owned()
         }
         EffectLack::NoModel => "no model: too few runs have the figure".to_owned(),

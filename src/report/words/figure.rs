@@ -14,16 +14,16 @@ pub(super) fn figure(why: &FigureLack) -> String {
             };
             format!("nothing in {printed} matched the pattern")
         }
-        FigureLack::NoNumber { text } => format!("what was found last, {text:?}, is no number"),
-        FigureLack::NoFile { file } => format!("it left no {file}"),
+        FigureLack::NoNumber { text } => format!("the last match, {text:?}, is not a number"),
+        FigureLack::NoFile { file } => format!("the command wrote no {file}"),
         FigureLack::Stale { file } => {
-            format!("{file} is as it was before the run, so it is not of this one")
+            format!("{file} did not change during the run, so it is of an earlier one")
         }
         FigureLack::TooLarge { file, most } => {
             format!("{file} has more than {}", bytes(*most as f64))
         }
         FigureLack::Unreadable { file, why } => format!("{file} cannot be read: {why}"),
-        FigureLack::NotJson { file, why } => format!("{file} is no JSON: {why}"),
+        FigureLack::NotJson { file, why } => format!("{file} is not JSON: {why}"),
         FigureLack::NoSuchPath { file, path } => format!("{file} has nothing at {path}"),
     }
 }

@@ -19,7 +19,7 @@ pub fn finding(finding: &Finding) -> String {
     };
     let place = match (finding.stage, &finding.evidence) {
         (Some(stage), _) => format!(" in {stage}"),
-        (None, Evidence::Figure { peak: true, .. }) => " over the phases completed".to_owned(),
+        (None, Evidence::Figure { peak: true, .. }) => " over the stages completed".to_owned(),
         (None, _) => String::new(),
     };
     let weights = match finding.weights {
@@ -40,19 +40,19 @@ pub fn remedy(finding: &Finding) -> Option<&'static str> {
     let whole = constraint.metric.def().is_some_and(MetricDef::is_of_model);
     Some(match &finding.evidence {
         Evidence::Bounds { load: Some(_), .. } => {
-            "a load that the model keeps up with, or a load generator that is not in its way"
+            "a load that the model keeps up with, or a load generator that does not compete with it"
         }
         Evidence::Bounds { .. } | Evidence::NoLook => match stage_of(finding) {
             Some(Stage::Serve(_) | Stage::Confirm(_)) => {
-                "longer stages bring its bounds together (max_time and max_requests of [serve], max_time of [stop]); more runs of \
-                 this length do not, since each is judged by itself"
+                "longer stages narrow its bounds (max_time and max_requests of [serve], max_time of [stop]); more runs of this \
+                 length do not, since each run is judged alone"
             }
             Some(Stage::Train) => {
-                "longer training brings its bounds together (max_time of [stop], epochs of [train]); more runs of this length do \
-                 not, since each is judged by itself"
+                "longer training narrows its bounds (max_time of [stop], epochs of [train]); more runs of this length do not, \
+                 since each run is judged alone"
             }
             _ => {
-                "a longer run brings its bounds together; more runs of this length do not, since each is judged by itself"
+                "a longer run narrows its bounds; more runs of this length do not, since each run is judged alone"
             }
         },
         Evidence::Rate { .. } | Evidence::NoRate => {
@@ -63,10 +63,10 @@ pub fn remedy(finding: &Finding) -> Option<&'static str> {
             "training to the end: --full, or more time"
         }
         Evidence::NoFigure { .. } => {
-            "a run that has this figure: why this one has none stands above"
+            "a run that has this figure; the reason why this one has none is above"
         }
         Evidence::NotReached | Evidence::Unfinished { .. } => {
-            "a run that comes to its end: more max_run_time, --timeout or --budget"
+            "a run that ends by itself: raise max_run_time, --timeout or --budget"
         }
         Evidence::CannotMeasure { .. } | Evidence::NeverRead { .. } | Evidence::Blind { .. } => {
             "a machine that can measure it (`perftune doctor`)"
@@ -75,7 +75,7 @@ pub fn remedy(finding: &Finding) -> Option<&'static str> {
             "a limit on a metric that has an interval within a run; this one is for comparing runs"
         }
         Evidence::Bound { .. } | Evidence::Hidden { .. } => {
-            "a limit on the other side of the bound: of these processes more cannot be told"
+            "a limit on the other side of the bound; nothing more is known of these processes"
         }
         _ => return None,
     })
@@ -128,9 +128,9 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
     let all = |said: &[Note]| notes(said, of.unit());
     Some(match evidence {
         Evidence::CannotMeasure { reason } => format!("cannot be measured here: {}", reason.detail),
-        Evidence::NotReached => "the run ended before this phase".to_owned(),
+        Evidence::NotReached => "the run ended before this stage".to_owned(),
         Evidence::NeverRead { note: reason } => note(reason, Unit::One),
-        Evidence::NoLook => "the phase ended before the first look".to_owned(),
+        Evidence::NoLook => "the stage ended before the first look".to_owned(),
         Evidence::Bounds { low, high, confidence, load, age: at } => {
             let bounds = bounds((*low, *high), *confidence, of);
             format!("{}, after {}", under(bounds, load.as_ref(), ruling), age(at))
@@ -139,10 +139,10 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
             format!("{} over the {} of the whole command", shown(value), seconds(over_s.0))
         }
         Evidence::Partly { value, share } => {
-            format!("{}, but read for {} of the phase", shown(value), percent(share.0))
+            format!("{}, but read for {} of the stage", shown(value), percent(share.0))
         }
         Evidence::Passed { value, after_s } => passed(*value, *after_s, of),
-        Evidence::NoSuchPhase => "the run has no such phase".to_owned(),
+        Evidence::NoSuchPhase => "the run has no such stage".to_owned(),
         Evidence::NoFigure { notes: said, trained: true } => {
             format!("trained to the end, {}", all(said))
         }
@@ -154,7 +154,7 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
             format!("it can reach {} at most, after {epochs} of {budget} epochs", shown(most))
         }
         Evidence::Unfinished { value } => {
-            format!("{}, but the run ended before its phases were over", shown(value))
+            format!("{}, but the run ended before its stages were over", shown(value))
         }
         Evidence::NoInterval { value } => format!("{}, without an interval", shown(value)),
         Evidence::Bound { value, lower, notes: said } => {

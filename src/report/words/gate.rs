@@ -29,7 +29,7 @@ fn row_reason(reason: &RowReason) -> String {
             format!("run `{run}` of the {side} {status}{why}{more}")
         }
         RowReason::TooFew { side: None, samples } => {
-            format!("neither side has it, for want of samples: {}", few(*samples))
+            format!("neither side has it: too few samples, {}", few(*samples))
         }
         RowReason::TooFew { side: Some(side), samples } => {
             format!("the {side} has {}", few(*samples))
@@ -43,23 +43,21 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::NotMeasured { note } => format!("the candidate did not measure it: {note}"),
         RowReason::NotRun => "the candidate planned this cell and has no run of it".to_owned(),
         RowReason::NoCell => "the candidate does not have this cell".to_owned(),
-        RowReason::NothingJudged => "neither side has a figure of it that is judged".to_owned(),
-        RowReason::NewUnjudged => {
-            "the baseline has no run of it, and it has no figure that is judged".to_owned()
-        }
-        RowReason::Undelivered => "the policy gates it and neither side has measured it".to_owned(),
+        RowReason::NothingJudged => "neither side has a judged figure of it".to_owned(),
+        RowReason::NewUnjudged => "the cell is new, and none of its figures is judged".to_owned(),
+        RowReason::Undelivered => "it is gated, and neither side measured it".to_owned(),
         RowReason::Absent { side, absent, runs, note } => {
             let why = if note.is_empty() { String::new() } else { format!(" ({note})") };
             format!("{absent} of {runs} runs of the {side} have no such figure{why}")
         }
         RowReason::Unfinished { side, runs } => {
-            format!("{} of the {side} were not made, or did not end", counted(*runs, "run"))
+            format!("{} of the {side} were not made or did not finish", counted(*runs, "run"))
         }
         RowReason::FewerRuns { side, has, others } => {
             format!("the {side} has {has} runs of this cell and {others} of others")
         }
         RowReason::Copies { side, runs } => {
-            format!("{} of the {side} repeat the figures of another one", counted(*runs, "run"))
+            format!("copies of another run: {} of the {side}", counted(*runs, "run"))
         }
         RowReason::AllZero => "0 in every run of both sides".to_owned(),
         RowReason::JudgedInstead { samples, by } => {
@@ -71,15 +69,17 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::InPlaceOf { metric } => format!("judged in place of `{metric}` too"),
         RowReason::TooFewBlocks { blocks, p_min, alpha, needed } => {
             let blocks = counted(*blocks, "whole block");
-            let more = needed.map_or_else(String::new, |needed| format!("; {needed} blocks could"));
+            let more =
+                needed.map_or_else(String::new, |needed| format!("; {needed} blocks are enough"));
             format!("{blocks}: {}{more}", no_p_value(*p_min, *alpha))
         }
         RowReason::TooFewRuns { baseline, candidate, p_min, alpha, needed, .. } => {
-            let more = needed.map_or_else(String::new, |n| format!("; {n} runs of each could"));
+            let more =
+                needed.map_or_else(String::new, |n| format!("; {n} runs of each are enough"));
             format!("{baseline} and {candidate} runs: {}{more}", no_p_value(*p_min, *alpha))
         }
-        RowReason::BrokenBlocks { blocks: 1 } => "1 block is not whole".to_owned(),
-        RowReason::BrokenBlocks { blocks } => format!("{blocks} blocks are not whole"),
+        RowReason::BrokenBlocks { blocks: 1 } => "1 block is incomplete".to_owned(),
+        RowReason::BrokenBlocks { blocks } => format!("{blocks} blocks are incomplete"),
         RowReason::Untestable { of } => {
             let of = match of {
                 Tested::Blocks => "blocks",
@@ -89,7 +89,7 @@ fn row_reason(reason: &RowReason) -> String {
             format!("its {of} cannot be tested")
         }
         RowReason::OneHasIt => {
-            "only one of the stored sessions has it: what differs between sessions is not known"
+            "only one of the stored sessions has it, so the spread between sessions is unknown"
                 .to_owned()
         }
         RowReason::OneSession => "one stored session".to_owned(),
@@ -102,36 +102,41 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::Narrow(why) => narrow(*why),
         RowReason::OtherMachine => OTHER_MACHINE.to_owned(),
         RowReason::SuspectAtMost { since } => format!("suspect at most: {}", row_reason(since)),
-        RowReason::Uncertain { since } => format!("not for certain: {}", row_reason(since)),
+        RowReason::Uncertain { since } => format!("not significant:  {}", row_reason(since)),
         RowReason::WithinSessions => {
-            "within these two sessions: what differs from one session to the next is not in the interval".to_owned()
+            "the interval is within these two sessions and leaves out the spread between sessions"
+                .to_owned()
         }
         RowReason::Open { floor, alone: false } => {
             format!("{} worse is neither shown nor excluded", percent(*floor))
         }
         RowReason::Open { floor, alone: true } => format!(
-            "{} worse is not shown: the interval is of this row alone, and p is corrected for all rows",
+            "{} worse is not shown: the interval is for this row alone, p is corrected for all rows",
             percent(*floor)
         ),
         RowReason::NoneBelow { share } => {
-            format!("by this design nothing below {} is called worse", percent(*share))
+            format!("with this design no change below {} is called worse", percent(*share))
         }
         RowReason::Detectable { share: Some(share) } => {
-            format!("{} could be seen", percent(*share))
+            format!("a change of {} could be detected", percent(*share))
         }
         RowReason::Detectable { share: None } => {
-            "not even a thousand times could be seen".to_owned()
+            "not even a factor of a thousand could be detected".to_owned()
         }
         RowReason::MoreSessions { other_days } => {
-            format!("{} would sharpen it, not more runs of this one", more_sessions(*other_days))
+            format!(
+                "{} would narrow it, more runs of this session would not",
+                more_sessions(*other_days)
+            )
         }
         RowReason::MoreRuns { least, most } => {
-            let unsure = if is_told(*least, *most) { "" } else { ", how many cannot be told yet" };
-            format!("{} would tell{unsure}", more_runs_a_side(*least, *most))
+            let unsure = if is_told(*least, *most) { "" } else { ", how many is not known yet" };
+            format!("{} would decide it{unsure}", more_runs_a_side(*least, *most))
         }
-        RowReason::RunsTellNothing => "more runs of these sessions would not tell".to_owned(),
+        RowReason::RunsTellNothing => "more runs of these sessions would not decide it".to_owned(),
         RowReason::NearFloor => {
-            "it is too near to the floor for the noise of these runs: more runs may not tell".to_owned()
+            "it is too close to the floor for the noise of these runs: more runs may not decide it"
+                .to_owned()
         }
     }
 }
@@ -160,8 +165,8 @@ pub fn is_told(least: u32, most: Option<u32>) -> bool {
 /// `some 10 to 60`, `at least 10`: a number of runs as well as it is known so far.
 pub fn some_runs(least: u32, most: Option<u32>) -> String {
     match rounded(least, most) {
-        (least, Some(most)) if most == least => format!("some {least}"),
-        (least, Some(most)) => format!("some {least} to {most}"),
+        (least, Some(most)) if most == least => format!("about {least}"),
+        (least, Some(most)) => format!("about {least} to {most}"),
         (least, None) => format!("at least {least}"),
     }
 }
@@ -173,7 +178,7 @@ pub fn more_runs_a_side(least: u32, most: Option<u32>) -> String {
     format!("{runs} more {noun} a side")
 }
 
-const OTHER_MACHINE: &str = "compared although machines or settings differ or are not known";
+const OTHER_MACHINE: &str = "compared although machines or settings differ or are unknown";
 
 fn few(samples: u64) -> String {
     format!("fewer than {FEW_SAMPLES} samples ({samples})")
@@ -184,13 +189,13 @@ fn only(samples: u64) -> String {
 }
 
 fn no_p_value(p_min: f64, alpha: f64) -> String {
-    format!("no p value can be below {p_min:.2}, and {} is asked", percent(alpha))
+    format!("the smallest possible p value is {p_min:.2}, above alpha {}", percent(alpha))
 }
 
 fn narrow(Narrow { sessions, dated }: Narrow) -> String {
     if dated {
         format!(
-            "the {sessions} stored sessions span less than two days and may vary less than the next one will"
+            "the {sessions} stored sessions span less than two days, so they may vary less than a later one"
         )
     } else {
         format!("it is not known when the {sessions} stored sessions were recorded")
@@ -212,11 +217,11 @@ fn counted(number: usize, what: &str) -> String {
 fn against(doubts: &[MachineDoubt]) -> String {
     let said = doubts.iter().map(|doubt| match doubt {
         MachineDoubt::Unknown { side, of: 1, .. } => {
-            format!("nothing is known of the machine of the {side}")
+            format!("the machine of the {side} is unknown")
         }
-        MachineDoubt::Unknown { side, sessions, of } => format!(
-            "nothing is known of the machine of {sessions} of the {of} sessions of the {side}"
-        ),
+        MachineDoubt::Unknown { side, sessions, of } => {
+            format!("the machine of {sessions} of the {of} sessions of the {side} is unknown")
+        }
         MachineDoubt::Differs { field, baseline, candidate } => {
             format!("{field} is `{baseline}` and `{candidate}`")
         }
@@ -241,7 +246,7 @@ fn enough_runs([baseline, candidate]: [u32; 2]) -> String {
             format!("{} of the baseline and {new} of the candidate", count_of_more(base))
         }
     };
-    format!("; with {who} a large one could")
+    format!("; with {who} a large one could be found")
 }
 
 /// `1 more run`.
@@ -258,23 +263,17 @@ pub fn gate_note(note: &GateNote) -> String {
     match note {
         GateNote::NotCompared { against: doubts } => {
             let unknown = |doubt: &MachineDoubt| matches!(doubt, MachineDoubt::Unknown { .. });
-            let subject = if doubts.iter().all(unknown) {
-                ""
-            } else {
-                "What is to be tested belongs into `subject`; "
-            };
-            format!(
-                "not compared: {}. {subject}--any-machine compares all the same",
-                against(doubts)
-            )
+            let all = doubts.iter().all(unknown);
+            let subject = if all { "" } else { "Name what you test in `subject`; " };
+            format!("not compared: {}. {subject}--any-machine compares anyway", against(doubts))
         }
         GateNote::OtherMachine { against: doubts } => {
             let of_setting = |doubt: &MachineDoubt| matches!(doubt, MachineDoubt::Setting(_));
             let what = match doubts[..] {
                 [_] if doubts.iter().all(of_setting) => "a setting differs",
                 _ if doubts.iter().all(of_setting) => "settings differ",
-                _ if doubts.iter().any(of_setting) => "machines and settings differ or are not known",
-                _ => "the machines differ or are not known",
+                _ if doubts.iter().any(of_setting) => "machines and settings differ or are unknown",
+                _ => "the machines differ or are unknown",
             };
             format!("compared although {what}: {}", against(doubts))
         }
@@ -282,12 +281,12 @@ pub fn gate_note(note: &GateNote) -> String {
             format!("under test: {field} is `{baseline}` and `{candidate}`")
         }
         GateNote::OtherSetting(setting) => format!(
-            "other settings: {}: a change may come from that as well as from the build",
+            "different settings: {}: a change may come from them and not from the build",
             other_setting(setting)
         ),
         GateNote::Unfinished { runs, of } => format!(
-            "the comparison was not made to its end: {runs} of {of} runs are not there, and no row passes; what is said rests on whole \
-             blocks. --resume of `perftune run --against` makes the rest"
+            "the comparison is incomplete: {runs} of {of} runs are missing, so no row passes, and only whole blocks are \
+             judged. --resume of `perftune run --against` makes the rest"
         ),
         GateNote::IdleSubject { field } => format!("subject `{field}` is in neither fingerprint"),
         GateNote::OwnSession { session } => {
@@ -296,19 +295,19 @@ pub fn gate_note(note: &GateNote) -> String {
         GateNote::Lost { file, more } => {
             let gone = if *more > 0 { format!(" and {more} more are gone") } else { " is gone".to_owned() };
             format!(
-                "{file}{gone}, and what is compared with is less than was kept: restore it; if it was removed on purpose, remove its \
-                 namesake under written/, too"
+                "{file}{gone}: the baseline is smaller than what was stored. Restore it; if you removed it on purpose, remove \
+                 the file of that name under written/ too"
             )
         }
         GateNote::Exchanged => {
-            "the sides are exchanged: what is called the baseline here was recorded as the candidate".to_owned()
+            "the sides are swapped: the baseline given here was recorded as the candidate".to_owned()
         }
         GateNote::Silent { side, runs, of } => format!(
             "it is not known how {runs} of {of} runs of the {side} ended: a run that failed would look like any other"
         ),
         GateNote::Copies { side, runs, cell } => format!(
-            "{} of the {side} (of `{cell}`, for one) have the same figures as another run to the last bit: copies are no \
-             evidence, and their cells neither pass nor are worse than suspect",
+            "{} of the {side} (one of `{cell}`) have exactly the figures of another run: copies are not evidence, so their \
+             cells do not pass and are suspect at most",
             counted(*runs, "run")
         ),
         GateNote::Constant { side, cell, cells } => format!(
@@ -317,7 +316,7 @@ pub fn gate_note(note: &GateNote) -> String {
             and_others(cell, *cells)
         ),
         GateNote::Twins => {
-            "every run of the candidate has the figures of one of the baseline to the last bit: are they copies of one recording?".to_owned()
+            "every run of the candidate has exactly the figures of one of the baseline: are they copies of one recording?".to_owned()
         }
         GateNote::Unmeasured { metric, places, first, why } => {
             let why = if why.is_empty() { String::new() } else { format!(": {why}") };
@@ -330,13 +329,13 @@ pub fn gate_note(note: &GateNote) -> String {
         }
         GateNote::Retired { cell, reason } => format!("`{cell}` is retired: {reason}"),
         GateNote::IdleRetired { cell, present: true } => {
-            format!("`{cell}` is retired and the candidate has it all the same: it was judged")
+            format!("`{cell}` is retired, but the candidate has it, so it was judged")
         }
         GateNote::IdleRetired { cell, present: false } => {
             format!("`{cell}` is retired and neither side has it")
         }
         GateNote::Turned { metric } => {
-            format!("the policy turns `{metric}` round: its direction is not the catalogue's")
+            format!("the gate reverses the direction that `{metric}` has by default")
         }
         GateNote::New { rows: 1 } => "1 row is new and not judged".to_owned(),
         GateNote::New { rows } => format!("{rows} rows are new and not judged"),
@@ -345,8 +344,8 @@ pub fn gate_note(note: &GateNote) -> String {
             format!("in {rows} of {of} rows no change could be found, however large{more}")
         }
         GateNote::BrokenBlocks { cell, cells, rows } => format!(
-            "in {} of {}, blocks are not whole (two runs of each side in the order ABBA or BAAB, all with the figure) and were left \
-             out; a row of which a block is left out does not pass",
+            "in {} of {}, incomplete blocks were left out (a block is two runs of each side in the order ABBA or BAAB, all with \
+             the figure); a row with such a block does not pass",
             if *rows == 0 { "some rows".to_owned() } else { counted(*rows, "row") },
             if *cells > 1 {
                 format!("{cells} cells (`{cell}` and {} more)", cells - 1)
@@ -355,31 +354,32 @@ pub fn gate_note(note: &GateNote) -> String {
             }
         ),
         GateNote::OneSession { from } => format!(
-            "one stored session: what differs between two sessions of one build cannot be told from what differs between two \
-             builds, so nothing is called worse than suspect, and that only from {} on, or from four times the floor where that is more; what \
-             may be worse by the floor does not pass. `perftune run --against` and {SESSIONS} stored sessions over two days or more can say more",
+            "one stored session: a difference between two sessions of one build looks like one between two builds. So rows are \
+             suspect at most, and only from {} on, or from four times the floor where that is more; a row that may be worse by \
+             its floor does not pass. `perftune run --against`, or {SESSIONS} stored sessions over two days or more, give full \
+             verdicts",
             percent(*from)
         ),
         GateNote::FewSessions { sessions } => format!(
-            "{sessions} stored sessions: nothing is called worse than suspect; {SESSIONS} over two days or more can say more"
+            "{sessions} stored sessions: rows are suspect at most; {SESSIONS} over two days or more give full verdicts"
         ),
-        GateNote::Narrow(why) => format!("{}: nothing is called worse than suspect", narrow(*why)),
+        GateNote::Narrow(why) => format!("{}: rows are suspect at most", narrow(*why)),
         GateNote::RunsLeftOut => {
-            "of some figures stored sessions have more runs than the candidate: as many of each were compared as the candidate \
-             has, the first ones, since the mean of more runs would vary less"
+            "of some figures, stored sessions have more runs than the candidate: only the first ones of each were compared, as \
+             many as the candidate has, since the mean of more runs varies less"
                 .to_owned()
         }
         GateNote::WorkersOwn { metric, more } => {
             let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
             format!(
-                "the worker's own `{metric}`{more} was not judged: what it means is not known; `direction` in [gate.metrics] gates it"
+                "the worker's own `{metric}`{more} was not judged, since its direction is unknown; `direction` in [gate.metrics] gates it"
             )
         }
         GateNote::OwnRules { keys, both } => {
             let than = if *both {
                 "the [gate] of the two grids differs"
             } else {
-                "the [gate] of the candidate's grid is not the usual one"
+                "the [gate] of the candidate's grid is not the default"
             };
             let keys = keys.join(", ");
             format!("{than} ({keys}): the candidate's was used; --gate FILE chooses another")
@@ -388,7 +388,7 @@ pub fn gate_note(note: &GateNote) -> String {
             "both sides are the same program with the same settings: only noise can differ".to_owned()
         }
         GateNote::EndedEarly { blocks, of } => {
-            format!("ended after {blocks} of {of} blocks: every row passes by then")
+            format!("ended after {blocks} of {of} blocks, when every row passed")
         }
         GateNote::OfSide { side, said } => format!("{side}: {said}"),
     }
@@ -425,7 +425,7 @@ mod tests {
             (failed(Some(RunStatus::Cancelled), "", 0), "run `mlp-r2` of the candidate cancelled"),
             (
                 RowReason::TooFew { side: None, samples: 3 },
-                "neither side has it, for want of samples: fewer than 20 samples (3)",
+                "neither side has it: too few samples, fewer than 20 samples (3)",
             ),
             (
                 RowReason::TooFew { side: Some(side), samples: 3 },
@@ -433,7 +433,7 @@ mod tests {
             ),
             (
                 RowReason::Unfinished { side, runs: 2 },
-                "2 runs of the baseline were not made, or did not end",
+                "2 runs of the baseline were not made or did not finish",
             ),
             (RowReason::NoBaseline, "the baseline has no such figure: nothing to compare with"),
             (RowReason::NotMeasured { note: String::new() }, "the candidate did not measure it"),
@@ -443,12 +443,9 @@ mod tests {
             ),
             (RowReason::NotRun, "the candidate planned this cell and has no run of it"),
             (RowReason::NoCell, "the candidate does not have this cell"),
-            (RowReason::NothingJudged, "neither side has a figure of it that is judged"),
-            (
-                RowReason::NewUnjudged,
-                "the baseline has no run of it, and it has no figure that is judged",
-            ),
-            (RowReason::Undelivered, "the policy gates it and neither side has measured it"),
+            (RowReason::NothingJudged, "neither side has a judged figure of it"),
+            (RowReason::NewUnjudged, "the cell is new, and none of its figures is judged"),
+            (RowReason::Undelivered, "it is gated, and neither side measured it"),
             (
                 RowReason::Absent { side, absent: 1, runs: 10, note: String::new() },
                 "1 of 10 runs of the baseline have no such figure",
@@ -461,10 +458,7 @@ mod tests {
                 RowReason::FewerRuns { side, has: 3, others: 5 },
                 "the baseline has 3 runs of this cell and 5 of others",
             ),
-            (
-                RowReason::Copies { side, runs: 1 },
-                "1 run of the baseline repeat the figures of another one",
-            ),
+            (RowReason::Copies { side, runs: 1 }, "copies of another run: 1 run of the baseline"),
             (RowReason::AllZero, "0 in every run of both sides"),
             (
                 RowReason::JudgedInstead { samples: 19, by: "memory.peak".into() },
@@ -480,7 +474,7 @@ mod tests {
             ),
             (
                 RowReason::TooFewBlocks { blocks: 1, p_min: 0.5, alpha: 0.01, needed: Some(7) },
-                "1 whole block: no p value can be below 0.50, and 1% is asked; 7 blocks could",
+                "1 whole block: the smallest possible p value is 0.50, above alpha 1%; 7 blocks are enough",
             ),
             (
                 RowReason::TooFewRuns {
@@ -491,7 +485,7 @@ mod tests {
                     needed: None,
                     more: None,
                 },
-                "2 and 3 runs: no p value can be below 0.10, and 1% is asked",
+                "2 and 3 runs: the smallest possible p value is 0.10, above alpha 1%",
             ),
             (
                 RowReason::TooFewRuns {
@@ -502,16 +496,16 @@ mod tests {
                     needed: Some(5),
                     more: Some([3, 2]),
                 },
-                "2 and 3 runs: no p value can be below 0.10, and 1% is asked; 5 runs of each could",
+                "2 and 3 runs: the smallest possible p value is 0.10, above alpha 1%; 5 runs of each are enough",
             ),
-            (RowReason::BrokenBlocks { blocks: 1 }, "1 block is not whole"),
-            (RowReason::BrokenBlocks { blocks: 2 }, "2 blocks are not whole"),
+            (RowReason::BrokenBlocks { blocks: 1 }, "1 block is incomplete"),
+            (RowReason::BrokenBlocks { blocks: 2 }, "2 blocks are incomplete"),
             (RowReason::Untestable { of: Tested::Blocks }, "its blocks cannot be tested"),
             (RowReason::Untestable { of: Tested::Runs }, "its runs cannot be tested"),
             (RowReason::Untestable { of: Tested::Sessions }, "its sessions cannot be tested"),
             (
                 RowReason::OneHasIt,
-                "only one of the stored sessions has it: what differs between sessions is not known",
+                "only one of the stored sessions has it, so the spread between sessions is unknown",
             ),
             (RowReason::OneSession, "one stored session"),
             (RowReason::FewSessions { sessions: 3, all: true }, "3 stored sessions, fewer than 8"),
@@ -521,7 +515,7 @@ mod tests {
             ),
             (
                 RowReason::Narrow(narrow(true)),
-                "the 8 stored sessions span less than two days and may vary less than the next one will",
+                "the 8 stored sessions span less than two days, so they may vary less than a later one",
             ),
             (
                 RowReason::Narrow(narrow(false)),
@@ -529,13 +523,13 @@ mod tests {
             ),
             (
                 RowReason::OtherMachine,
-                "compared although machines or settings differ or are not known",
+                "compared although machines or settings differ or are unknown",
             ),
             (RowReason::SuspectAtMost { since: since() }, "suspect at most: one stored session"),
-            (RowReason::Uncertain { since: since() }, "not for certain: one stored session"),
+            (RowReason::Uncertain { since: since() }, "not significant: one stored session"),
             (
                 RowReason::WithinSessions,
-                "within these two sessions: what differs from one session to the next is not in the interval",
+                "the interval is within these two sessions and leaves out the spread between sessions",
             ),
             (
                 RowReason::Open { floor: 0.05, alone: false },
@@ -543,39 +537,45 @@ mod tests {
             ),
             (
                 RowReason::Open { floor: 0.05, alone: true },
-                "5% worse is not shown: the interval is of this row alone, and p is corrected for all rows",
+                "5% worse is not shown: the interval is for this row alone, p is corrected for all rows",
             ),
             (
                 RowReason::NoneBelow { share: 0.2 },
-                "by this design nothing below 20% is called worse",
+                "with this design no change below 20% is called worse",
             ),
-            (RowReason::Detectable { share: Some(0.08) }, "8% could be seen"),
-            (RowReason::Detectable { share: None }, "not even a thousand times could be seen"),
+            (RowReason::Detectable { share: Some(0.08) }, "a change of 8% could be detected"),
+            (
+                RowReason::Detectable { share: None },
+                "not even a factor of a thousand could be detected",
+            ),
             (
                 RowReason::MoreSessions { other_days: false },
-                "more stored sessions would sharpen it, not more runs of this one",
+                "more stored sessions would narrow it, more runs of this session would not",
             ),
             (
                 RowReason::MoreSessions { other_days: true },
-                "more stored sessions of other days would sharpen it, not more runs of this one",
+                "more stored sessions of other days would narrow it, more runs of this session would not",
             ),
             (
                 RowReason::MoreRuns { least: 14, most: Some(97) },
-                "some 10 to 100 more runs a side would tell",
+                "about 10 to 100 more runs a side would decide it",
             ),
             (
                 RowReason::MoreRuns { least: 24, most: Some(5_500) },
-                "at least 20 more runs a side would tell, how many cannot be told yet",
+                "at least 20 more runs a side would decide it, how many is not known yet",
             ),
-            (RowReason::MoreRuns { least: 6, most: Some(6) }, "some 6 more runs a side would tell"),
+            (
+                RowReason::MoreRuns { least: 6, most: Some(6) },
+                "about 6 more runs a side would decide it",
+            ),
             (
                 RowReason::MoreRuns { least: 61, most: None },
-                "at least 60 more runs a side would tell, how many cannot be told yet",
+                "at least 60 more runs a side would decide it, how many is not known yet",
             ),
-            (RowReason::RunsTellNothing, "more runs of these sessions would not tell"),
+            (RowReason::RunsTellNothing, "more runs of these sessions would not decide it"),
             (
                 RowReason::NearFloor,
-                "it is too near to the floor for the noise of these runs: more runs may not tell",
+                "it is too close to the floor for the noise of these runs: more runs may not decide it",
             ),
         ] {
             check(&reason, row_reason, says);
@@ -599,17 +599,17 @@ mod tests {
         for (note, says) in [
             (
                 GateNote::NotCompared { against: vec![unknown(1, 1), differs.clone()] },
-                "not compared: nothing is known of the machine of the candidate; cpu.model is `A` and `B`. What is to be \
-                 tested belongs into `subject`; --any-machine compares all the same",
+                "not compared: the machine of the candidate is unknown; cpu.model is `A` and `B`. Name what you test in \
+                 `subject`; --any-machine compares anyway",
             ),
             (
                 GateNote::OtherMachine { against: vec![unknown(1, 3)] },
-                "compared although the machines differ or are not known: nothing is known of the machine of 1 of the 3 \
-                 sessions of the candidate",
+                "compared although the machines differ or are unknown: the machine of 1 of the 3 sessions of the candidate is \
+                 unknown",
             ),
             (
                 GateNote::NotCompared { against: vec![unknown(1, 1)] },
-                "not compared: nothing is known of the machine of the candidate. --any-machine compares all the same",
+                "not compared: the machine of the candidate is unknown. --any-machine compares anyway",
             ),
             (
                 GateNote::OtherMachine {
@@ -640,12 +640,12 @@ mod tests {
             ),
             (
                 GateNote::Lost { file: text("baseline/1f/s1.json"), more: 1 },
-                "baseline/1f/s1.json and 1 more are gone, and what is compared with is less than was kept: restore it; if it was removed on \
-                 purpose, remove its namesake under written/, too",
+                "baseline/1f/s1.json and 1 more are gone: the baseline is smaller than what was stored. Restore it; if you \
+                 removed it on purpose, remove the file of that name under written/ too",
             ),
             (
                 GateNote::Exchanged,
-                "the sides are exchanged: what is called the baseline here was recorded as the candidate",
+                "the sides are swapped: the baseline given here was recorded as the candidate",
             ),
             (
                 GateNote::Silent { side, runs: 4, of: 40 },
@@ -653,8 +653,8 @@ mod tests {
             ),
             (
                 GateNote::Copies { side, runs: 2, cell: cell() },
-                "2 runs of the candidate (of `mlp`, for one) have the same figures as another run to the last bit: copies are \
-                 no evidence, and their cells neither pass nor are worse than suspect",
+                "2 runs of the candidate (one of `mlp`) have exactly the figures of another run: copies are not evidence, so \
+                 their cells do not pass and are suspect at most",
             ),
             (
                 GateNote::Constant { side, cell: cell(), cells: 1 },
@@ -668,7 +668,7 @@ mod tests {
             ),
             (
                 GateNote::Twins,
-                "every run of the candidate has the figures of one of the baseline to the last bit: are they copies of one recording?",
+                "every run of the candidate has exactly the figures of one of the baseline: are they copies of one recording?",
             ),
             (
                 GateNote::Unmeasured {
@@ -699,18 +699,18 @@ mod tests {
             ),
             (
                 GateNote::OtherSetting(other_batch()),
-                "other settings: batch_size is `64` and `32` in `mlp` and 1 other cell: a change may come from that as well as from \
-                 the build",
+                "different settings: batch_size is `64` and `32` in `mlp` and 1 other cell: a change may come from them and \
+                 not from the build",
             ),
             (
                 GateNote::NotCompared { against: vec![MachineDoubt::Setting(other_batch())] },
-                "not compared: batch_size is `64` and `32` in `mlp` and 1 other cell. What is to be tested belongs into `subject`; \
-                 --any-machine compares all the same",
+                "not compared: batch_size is `64` and `32` in `mlp` and 1 other cell. Name what you test in `subject`; \
+                 --any-machine compares anyway",
             ),
             (
                 GateNote::Unfinished { runs: 24, of: 40 },
-                "the comparison was not made to its end: 24 of 40 runs are not there, and no row passes; what is said rests on whole \
-                 blocks. --resume of `perftune run --against` makes the rest",
+                "the comparison is incomplete: 24 of 40 runs are missing, so no row passes, and only whole blocks are judged. \
+                 --resume of `perftune run --against` makes the rest",
             ),
             (
                 GateNote::Retired { cell: cell(), reason: text("2026-11-01: gone") },
@@ -718,7 +718,7 @@ mod tests {
             ),
             (
                 GateNote::IdleRetired { cell: cell(), present: true },
-                "`mlp` is retired and the candidate has it all the same: it was judged",
+                "`mlp` is retired, but the candidate has it, so it was judged",
             ),
             (
                 GateNote::IdleRetired { cell: cell(), present: false },
@@ -726,22 +726,22 @@ mod tests {
             ),
             (
                 GateNote::Turned { metric: "memory.peak".into() },
-                "the policy turns `memory.peak` round: its direction is not the catalogue's",
+                "the gate reverses the direction that `memory.peak` has by default",
             ),
             (GateNote::New { rows: 1 }, "1 row is new and not judged"),
             (GateNote::New { rows: 2 }, "2 rows are new and not judged"),
             (
                 GateNote::Unreachable { rows: 2, of: 9, more_runs: Some([3, 3]) },
-                "in 2 of 9 rows no change could be found, however large; with 3 more runs of each side a large one could",
+                "in 2 of 9 rows no change could be found, however large; with 3 more runs of each side a large one could be found",
             ),
             (
                 GateNote::Unreachable { rows: 2, of: 9, more_runs: Some([0, 1]) },
-                "in 2 of 9 rows no change could be found, however large; with 1 more run of the candidate a large one could",
+                "in 2 of 9 rows no change could be found, however large; with 1 more run of the candidate a large one could be found",
             ),
             (
                 GateNote::Unreachable { rows: 2, of: 9, more_runs: Some([1, 2]) },
-                "in 2 of 9 rows no change could be found, however large; with 1 more run of the baseline and 2 of the candidate a \
-                 large one could",
+                "in 2 of 9 rows no change could be found, however large; with 1 more run of the baseline and 2 of the \
+                 candidate a large one could be found",
             ),
             (
                 GateNote::Unreachable { rows: 2, of: 9, more_runs: None },
@@ -749,32 +749,32 @@ mod tests {
             ),
             (
                 GateNote::BrokenBlocks { cell: cell(), cells: 2, rows: 3 },
-                "in 3 rows of 2 cells (`mlp` and 1 more), blocks are not whole (two runs of each side in the order ABBA or BAAB, all with \
-                 the figure) and were left out; a row of which a block is left out does not pass",
+                "in 3 rows of 2 cells (`mlp` and 1 more), incomplete blocks were left out (a block is two runs of each side in \
+                 the order ABBA or BAAB, all with the figure); a row with such a block does not pass",
             ),
             (
                 GateNote::OneSession { from: 0.2 },
-                "one stored session: what differs between two sessions of one build cannot be told from what differs between \
-                 two builds, so nothing is called worse than suspect, and that only from 20% on, or from four times the floor \
-                 where that is more; what may be worse by the floor does not pass. `perftune run --against` and 8 stored \
-                 sessions over two days or more can say more",
+                "one stored session: a difference between two sessions of one build looks like one between two builds. So rows \
+                 are suspect at most, and only from 20% on, or from four times the floor where that is more; a row that may be \
+                 worse by its floor does not pass. `perftune run --against`, or 8 stored sessions over two days or more, give \
+                 full verdicts",
             ),
             (
                 GateNote::FewSessions { sessions: 3 },
-                "3 stored sessions: nothing is called worse than suspect; 8 over two days or more can say more",
+                "3 stored sessions: rows are suspect at most; 8 over two days or more give full verdicts",
             ),
             (
                 GateNote::Narrow(Narrow { sessions: 8, dated: false }),
-                "it is not known when the 8 stored sessions were recorded: nothing is called worse than suspect",
+                "it is not known when the 8 stored sessions were recorded: rows are suspect at most",
             ),
             (
                 GateNote::RunsLeftOut,
-                "of some figures stored sessions have more runs than the candidate: as many of each were compared as the \
-                 candidate has, the first ones, since the mean of more runs would vary less",
+                "of some figures, stored sessions have more runs than the candidate: only the first ones of each were compared, \
+                 as many as the candidate has, since the mean of more runs varies less",
             ),
             (
                 GateNote::WorkersOwn { metric: "tokens".into(), more: 1 },
-                "the worker's own `tokens` and 1 more was not judged: what it means is not known; `direction` in \
+                "the worker's own `tokens` and 1 more was not judged, since its direction is unknown; `direction` in \
                  [gate.metrics] gates it",
             ),
             (
@@ -783,7 +783,7 @@ mod tests {
             ),
             (
                 GateNote::OwnRules { keys: vec![text("alpha")], both: false },
-                "the [gate] of the candidate's grid is not the usual one (alpha): the candidate's was used; --gate FILE \
+                "the [gate] of the candidate's grid is not the default (alpha): the candidate's was used; --gate FILE \
                  chooses another",
             ),
             (
@@ -792,7 +792,7 @@ mod tests {
             ),
             (
                 GateNote::EndedEarly { blocks: 7, of: 10 },
-                "ended after 7 of 10 blocks: every row passes by then",
+                "ended after 7 of 10 blocks, when every row passed",
             ),
             (GateNote::OfSide { side: text("a.csv"), said: text("cut off") }, "a.csv: cut off"),
         ] {

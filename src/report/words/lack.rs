@@ -21,20 +21,20 @@ pub(super) fn missed(target: Num, best: Option<(Num, u32)>, spent_s: Option<Num>
 
 pub(super) fn device(why: &DeviceLack) -> String {
     match why {
-        DeviceLack::NotUsed => "the run works on no GPU".to_owned(),
+        DeviceLack::NotUsed => "the run uses no GPU".to_owned(),
         DeviceLack::NoneRead => "no accelerator was read".to_owned(),
-        DeviceLack::BeforeHello => "the worker has not said hello yet".to_owned(),
+        DeviceLack::BeforeHello => "the worker has not sent hello yet".to_owned(),
         DeviceLack::Unseen => "the driver sees no process of the run on any device".to_owned(),
         DeviceLack::UnseenOnOnly => {
             "the driver sees no process of the run on the device".to_owned()
         }
-        DeviceLack::Lost => "a device that the run was seen on is no longer read".to_owned(),
+        DeviceLack::Lost => "a device that the run used is no longer read".to_owned(),
         DeviceLack::NoIndex { index } => format!("no device {index} was read"),
         DeviceLack::NotAmong { id } => {
             format!("the worker uses {id}, which is not among the devices that are read")
         }
         DeviceLack::Several { count } => format!(
-            "there are {count} devices, and nothing tells which of them the run uses: its worker can name it in `hello` ({DEVICE_UUID})"
+            "there are {count} devices, and it is not known which of them the run uses: its worker can name it in `hello` ({DEVICE_UUID})"
         ),
     }
 }
@@ -52,10 +52,10 @@ pub(super) fn energy(why: &EnergyLack) -> String {
         }
         EnergyLack::Short { length_s } => {
             let length = seconds(length_s.0);
-            return format!("{length} are too short for what the driver updates every 100 ms");
+            return format!("{length} are too short: the driver updates its counter every 100 ms");
         }
         EnergyLack::Doubt { device } => {
-            return format!("it is not known whether the run works on {device} as well");
+            return format!("it is not known whether the run uses {device} as well");
         }
         EnergyLack::UnknownDevice { device } => {
             return format!("the energy of `{device}` cannot be read");
@@ -69,19 +69,17 @@ pub(super) fn energy(why: &EnergyLack) -> String {
         EnergyLack::SeldomPower => "its power was not read for more than 2 s",
         EnergyLack::Never => "it was never read",
         EnergyLack::Once => "it was read only once",
-        EnergyLack::EndedWithin => "the run ended within the phase",
-        EnergyLack::NoneWithin => "no reading fell within the phase",
-        EnergyLack::OnceWithin => "the phase was over before a second reading",
-        EnergyLack::NotBefore => "it was not read before the phase began",
-        EnergyLack::NotAfter => "it was not read after the phase had ended",
+        EnergyLack::EndedWithin => "the run ended within the stage",
+        EnergyLack::NoneWithin => "no reading fell within the stage",
+        EnergyLack::OnceWithin => "the stage was over before a second reading",
+        EnergyLack::NotBefore => "it was not read before the stage began",
+        EnergyLack::NotAfter => "it was not read after the stage had ended",
         EnergyLack::NoProcessor => "no energy counter of a processor was read",
         EnergyLack::NoDevice => "no device of the run was read",
-        EnergyLack::NoPhase => "the phase was not seen",
-        EnergyLack::NoSample => "no sample was timed in this phase",
-        EnergyLack::NoIntensity => {
-            "no intensity is given: set `[energy] grams_per_kwh`, what a kilowatt hour means"
-        }
-        EnergyLack::Tpu => "the energy of the TPU that the run works on cannot be read",
+        EnergyLack::NoPhase => "the stage was not seen",
+        EnergyLack::NoSample => "no sample was timed in this stage",
+        EnergyLack::NoIntensity => "no carbon intensity is given: set `[energy] grams_per_kwh`",
+        EnergyLack::Tpu => "the energy of the run's TPU cannot be read",
     };
     plain.to_owned()
 }
@@ -90,7 +88,7 @@ pub(super) fn projection(epochs: u32, samples: Num, between: Option<(Num, u32)>)
     let steps = format!("{} of {} samples", count(epochs, "epoch"), significant(samples.0));
     match between {
         None => format!(
-            "{steps}; without validation and what else lies between epochs: none is over yet"
+            "{steps}; without validation and other time between epochs, since none is over yet"
         ),
         Some((share, seen)) => format!(
             "{steps}; {} of it between epochs (validation), as seen in {}",

@@ -30,7 +30,7 @@ pub fn left_out(left_out: &LeftOut) -> String {
         Note::Unread { reason } => reason.detail.clone(),
         other => note(other, Unit::One),
     };
-    format!("left out of the stopping rule, cannot be measured here: {}: {why}", left_out.metric)
+    format!("not waited for, cannot be measured here: {}: {why}", left_out.metric)
 }
 
 /// One note of a figure in this unit.
@@ -42,22 +42,22 @@ pub fn note(note: &Note, unit: Unit) -> String {
     match note {
         Note::NoTick => "the sampler took no reading".into(),
         Note::ForeignTpu => "the run holds no TPU: another program holds it, or none does".into(),
-        Note::NoStep => "no step was timed in this phase".into(),
+        Note::NoStep => "no step was timed in this stage".into(),
         Note::NoInterval => "no sampler interval fell within the stage".into(),
         Note::NoMetric => "not a metric of the catalogue".into(),
         Note::NoCores => "the cores that the run may use are not known".into(),
         Note::NoEpochSize => {
-            "how many epochs there are to be, or how many samples each has, is not known (a worker may say `epoch_samples`)".into()
+            "the number of epochs, or of samples in each, is not known (a worker may report `epoch_samples`)".into()
         }
         Note::EndedUnseen => {
-            "it ended before its memory could be read, and had hardly more than what it was started from".into()
+            "it ended before its memory could be read, and its peak is hardly above that of the process that started it".into()
         }
-        Note::NoPhase => "the run ended before this phase".into(),
+        Note::NoPhase => "the run ended before this stage".into(),
         Note::NoStepsReported => "the command reported no steps".into(),
         Note::NoFetch => {
-            "the program does not say how long its steps wait for their data (`fetch_s` of a step)".into()
+            "the program does not report how long its steps wait for their data (`fetch_s` of a step)".into()
         }
-        Note::NoFlops => "the worker does not say how many operations a pass has (`model.flops`)".into(),
+        Note::NoFlops => "the worker does not report how many operations a pass has (`model.flops`)".into(),
         Note::NoPrice => "there is no price: set `[cost] per_hour`".into(),
         Note::NoLoad => "it announced no phase `load`".into(),
         Note::NotReady => "it ended before it was ready".into(),
@@ -71,7 +71,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::Price { per_hour, currency } => {
             format!("at {} an hour", format!("{} {currency}", per_hour.0).trim_end())
         }
-        Note::RandomData => "the data are random, and say nothing of a model".into(),
+        Note::RandomData => "the data are random and say nothing about a model".into(),
         Note::NotServed => "nothing is served at a rate: find_max_rate without rate".into(),
         Note::NotSearched => "not searched for; find_max_rate = true in [serve] asks for it".into(),
         Note::SearchCut => "the run ended before the search for it did".into(),
@@ -88,14 +88,14 @@ pub fn note(note: &Note, unit: Unit) -> String {
         }
         Note::NotTested { before_training: false } => "the test data were not read".into(),
         Note::HalfTrained { by } => {
-            format!("training was left before its end, so the test data were not read; {}", to_the_end(*by))
+            format!("training ended early, so the test data were not read; {}", to_the_end(*by))
         }
         Note::OutOfReach => {
-            "training was left since it could not reach what decides, so the test data were not read; [search] prune = false trains to the end".into()
+            "training ended early since its accuracy could not reach what decides, so the test data were not read; [search] prune = false trains to the end".into()
         }
-        Note::TestedLater => "the test data were read after the whole training".into(),
-        Note::CommandCut => "the command did not come to its own end".into(),
-        Note::FewTicks => "sampled for less than 1 s, over which its share says nothing".into(),
+        Note::TestedLater => "the test data were read after the training".into(),
+        Note::CommandCut => "the command did not exit by itself".into(),
+        Note::FewTicks => "sampled for less than 1 s, too short for a share".into(),
         Note::NegativeRest => "no reading: the machine's counter rose by less than the run's own".into(),
         Note::NoRunDelay => "it neither ran nor waited for a core, or its counters have gaps here".into(),
         Note::NoMachineCounter => "the machine's counters have gaps here".into(),
@@ -105,8 +105,8 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::KernelCount => "as the kernel counted it".into(),
         Note::WorkerCount => "the worker's own figure at its end".into(),
         Note::LastSample => "the last sample".into(),
-        Note::SaidByWorker => "said by the program that was run, not measured".into(),
-        Note::SaidSoFar => "the last one before the run was ended: another might have come".into(),
+        Note::SaidByWorker => "reported by the program, not measured".into(),
+        Note::SaidSoFar => "the last value before the run was ended; another might have followed".into(),
         Note::Recorded => "recorded, not measured here".into(),
         Note::NotRecorded => "the recorded table has none for this run".into(),
         Note::AllChips => "all chips of the machine".into(),
@@ -114,7 +114,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::SharedDevice => "whole device, others included".into(),
         Note::IntegratedPower => "integrated power".into(),
         Note::SharedPages => "upper bound: pages may be shared".into(),
-        Note::SampledSum => "the sum of several processes, read now and then, pages that they share once".into(),
+        Note::SampledSum => "sampled sum of several processes, shared pages counted once".into(),
         Note::NoTrainingData => "no training data had been read".into(),
         Note::MayHoldMore => "the program may hold more than the model".into(),
         Note::NoServing => "not read while requests were served".into(),
@@ -122,7 +122,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
             "trained before it served: its high-water mark is that of the training".into()
         }
         Note::Untrained => "not trained to the end".into(),
-        Note::Unplayed => "the worker does not play this load pattern: it does not report waits".into(),
+        Note::Unplayed => "the worker does not support this load pattern: it does not report waits".into(),
         Note::Unread { reason } => reason.to_string(),
         Note::NoReason { ticks } => {
             format!("not read in {ticks} ticks, and the sampler gave no reason")
@@ -140,7 +140,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
             format!("the sizes cannot be compared ({lacking}); {fastest} was fastest, {rate}")
         }
         Note::NotANumber { value } => format!("not a number: {}", value.0),
-        Note::NotANumberOfWorker { value } => format!("the worker said {}", value.0),
+        Note::NotANumberOfWorker { value } => format!("the worker reported {}", value.0),
         Note::TargetMissed { target, best, spent_s } => missed(*target, *best, *spent_s),
         Note::FewWindows { windows, width_s, needed } => {
             let width = seconds(width_s.0);
@@ -149,7 +149,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
                  of [stop], epochs of [train], max_requests of [serve])"
             )
         }
-        Note::NoValue => "no value was said in this phase".into(),
+        Note::NoValue => "no value was reported in this stage".into(),
         Note::Figure { why } => figure(why),
         Note::Energy { why } => energy(why),
         Note::Windows { windows, width_s, warm_up } => {
@@ -191,16 +191,16 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::WithoutPart { part, why } => format!("without {part}: {}", energy(why)),
         Note::WithoutProcessors { why } => format!("without the processors: {}", energy(why)),
         Note::SharedOut { share } => {
-            format!("{} of it shared out between readings", percent(share.0))
+            format!("{} of it interpolated between readings", percent(share.0))
         }
         Note::WithoutEnds { share } => {
             format!("without the {} of the run that are outside the readings", percent(share.0))
         }
         Note::OthersTook { share } => {
-            format!("others took the machine for {} of the time", rough_percent(share.0))
+            format!("other work took the machine for {} of the time", rough_percent(share.0))
         }
         Note::TicksLeftOut { skipped, late_s } => {
-            format!("{skipped} ticks left out; at most {} late", seconds(late_s.0))
+            format!("{skipped} readings skipped; at most {} late", seconds(late_s.0))
         }
         Note::UntilServed { serving_s } => {
             format!("loading, warm-up and {} of serving", seconds(serving_s.0))
@@ -228,33 +228,33 @@ pub fn note(note: &Note, unit: Unit) -> String {
             }
         }
         Note::AtLeast { bytes: most } => format!(
-            "at least: between the last look at a process and its end it may have had {}",
+            "at least: after its last reading a process may have had up to {}",
             bytes(most.0)
         ),
         Note::NotReadFor { share } => format!("not read for {} of the time", percent(share.0)),
-        Note::ReadFor { share } => format!("read for {} of the phase", percent(share.0)),
+        Note::ReadFor { share } => format!("read for {} of the stage", percent(share.0)),
         Note::Unstable { .. }
         | Note::NoiseLimited { .. }
         | Note::Whole { .. }
         | Note::PastHorizon { .. }
         | Note::Moved { .. } => precision(note),
         Note::WarmUp { cut_s, of_s, quiet } => {
-            let as_what = if *quiet { ": others came later" } else { " as warm-up" };
+            let as_what = if *quiet { "; other work started later" } else { " as warm-up" };
             format!("first {} of {} left out{as_what}", seconds(cut_s.0), seconds(of_s.0))
         }
         Note::Overloaded { answer_s, gap_s, confidence } => format!(
-            "overloaded: one request comes every {}, an answer takes at least {} at {}, so the queue grows without end",
+            "overloaded: requests arrive every {} and an answer takes at least {} at {}, so the queue grows without bound",
             seconds(gap_s.0),
             seconds(answer_s.0),
             percent(confidence.0)
         ),
         Note::GeneratorBound { share } => format!(
-            "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
+            "generator-bound: for {} of the mean latency a request was due, but the load generator or another program ran instead of the model",
             percent(share.0)
         ),
         Note::FarFromMedian { usual, requests } => {
             let (step, usual) = (step(*requests), unit.show(usual.0));
-            format!("a mean over all the time, most of which slow {step}s took: the median {step} makes {usual}")
+            format!("a mean over all the time, most of it in slow {step}s; the median {step} gives {usual}")
         }
         Note::Disturbed { share, without, mostly, decides } => {
             let share = rough_percent(share.0);
@@ -313,7 +313,7 @@ pub fn why(why: &Why) -> String {
             change(by.0),
             rough_percent(share.0)
         ),
-        Why::Recent => "its last record is recent".to_owned(),
+        Why::Recent => "its latest maximum is recent".to_owned(),
         Why::Confirming => "not confirmed".to_owned(),
         Why::Undecided => "undecided".to_owned(),
     }
@@ -332,7 +332,7 @@ pub fn open(why: &Why) -> String {
         Why::Noisy => "noisy",
         Why::Growing { .. } => "growing",
         Why::Disturbed { .. } => "disturbed",
-        Why::Recent => "recent record",
+        Why::Recent => "recent maximum",
         Why::Confirming => "confirming",
         Why::Undecided => "undecided",
     };

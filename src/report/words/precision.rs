@@ -58,12 +58,12 @@ pub(super) fn precision(note: &Note) -> String {
             elapsed(of_s.0)
         ),
         Note::PastHorizon { seen_s, of_s } => format!(
-            "the horizon of {} is shorter than the {} seen: nothing beyond them is reckoned with",
+            "the horizon of {} is shorter than the {} seen: later drift is not included",
             elapsed(of_s.0),
             elapsed(seen_s.0)
         ),
         Note::Moved { recent: true, .. } => {
-            "was known, then moved: its last record is recent".to_owned()
+            "was known, then moved: its latest maximum is recent".to_owned()
         }
         Note::Moved { reached: Some(reached), asked, .. } => {
             let [reached, asked] = [reached, asked].map(|half| half_width(half.0));

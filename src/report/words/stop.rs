@@ -40,8 +40,10 @@ pub fn ended(record: &RunRecord) -> String {
     match record.metrics.iter().filter(|row| row.lost_its_precision()).count() {
         _ if !speaks_of_known(&record.stop.detail) => said,
         0 => said,
-        1 => said + "; 1 that was known then is not at the end (metrics.csv)",
-        lost => format!("{said}; {lost} that were known then are not at the end (metrics.csv)"),
+        1 => said + "; 1 that was known then is not known at the end (metrics.csv)",
+        lost => {
+            format!("{said}; {lost} that were known then are not known at the end (metrics.csv)")
+        }
     }
 }
 
@@ -83,7 +85,7 @@ fn speaks_of_known(detail: &StopDetail) -> bool {
 pub fn stop(detail: &StopDetail) -> String {
     match detail {
         StopDetail::Unknown => String::new(),
-        StopDetail::ByUser => "ended before its time: by Ctrl-C, a signal or the budget".to_owned(),
+        StopDetail::ByUser => "ended early: by Ctrl-C, a signal or the budget".to_owned(),
         StopDetail::Failed { message } => message.clone(),
         StopDetail::OutOfMemory(of) => shortage(of),
         StopDetail::RunTime { limit_s, trained } => {
@@ -104,7 +106,7 @@ pub fn stop(detail: &StopDetail) -> String {
             stop(rest)
         ),
         StopDetail::AskedToStop { epochs } => format!("asked to stop after {epochs} epochs"),
-        StopDetail::Command { open } => format!("the command came to its own end{}", and(open)),
+        StopDetail::Command { open } => format!("the command exited by itself{}", and(open)),
         StopDetail::Epochs { used, budget, open } if used >= budget => {
             format!("all {budget} epochs used{}", and(&whole(open)))
         }
@@ -115,12 +117,12 @@ pub fn stop(detail: &StopDetail) -> String {
             let what = if *searched {
                 "every search for the highest rate precise"
             } else {
-                "every serve phase known"
+                "every serve stage known"
             };
             format!("{what}, after {}", Span::from_ns(*after_ns))
         }
         StopDetail::ServeTime { after_ns } => {
-            format!("the time for serving is used, after {}", Span::from_ns(*after_ns))
+            format!("the time for serving is up, after {}", Span::from_ns(*after_ns))
         }
         StopDetail::ServedOpen { open } => stages(open),
         StopDetail::NothingMeasured
@@ -209,13 +211,13 @@ pub fn asked(asked: &Asked) -> String {
 pub fn left(end: &StageEnd) -> String {
     match end {
         StageEnd::Decided { age: at } => {
-            format!("its constraints are decided, after {}", age(at))
+            format!("its limits are decided, after {}", age(at))
         }
         StageEnd::Undecided { age: at } => {
-            format!("not all of its constraints are decided after {}", age(at))
+            format!("not all of its limits are decided after {}", age(at))
         }
         StageEnd::Nothing { age: at } => {
-            format!("nothing chosen is measured here; left after {}", age(at))
+            format!("none of the chosen metrics is measured here; left after {}", age(at))
         }
         StageEnd::Known { count, grounds: of } => {
             format!("{count} of {count} chosen metrics {}", grounds(of))
@@ -277,7 +279,11 @@ fn stages(open: &[OpenStage]) -> String {
 
 /// Behind a stage: when it was left, and why although not all was known.
 fn left_with(StageLeft { after_s, futile }: StageLeft) -> String {
-    let why = if futile { "waiting was futile" } else { "its time or its requests were used up" };
+    let why = if futile {
+        "it could not become known in time"
+    } else {
+        "its time or its requests ran out"
+    };
     format!(", left after {} as {why}", seconds(after_s.0))
 }
 
@@ -323,12 +329,10 @@ fn spared(spared: Spared) -> String {
         Spared::Nothing => String::new(),
         Spared::AtLeast { seconds } => {
             let least = elapsed_down(seconds.0);
-            format!("; at least {least} of the budgeted training were not spent")
+            format!("; at least {least} of the training budget were saved")
         }
-        Spared::Unknown => {
-            "; how long its training would have taken is not known for certain".to_owned()
-        }
-        Spared::NotBegun => "; its training was not begun".to_owned(),
+        Spared::Unknown => "; how much training time this saved is not known".to_owned(),
+        Spared::NotBegun => "; its training had not begun".to_owned(),
     }
 }
 

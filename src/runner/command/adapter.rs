@@ -282,7 +282,7 @@ impl ProtocolAdapter {
         let (from, into) = (self.phase.stage(), phase.stage());
         if from != into && self.left.contains(&into) {
             return Err(format!(
-                "phase {phase} comes a second time: it was left for {}",
+                "phase {phase} comes a second time: it ended when {} began",
                 self.phase
             ));
         }

@@ -67,7 +67,7 @@ fn figure(name: &str, path: &str, before: Option<Seen>) -> Result<f64, FigureLac
         Err(error) => return Err(unreadable(error.kind().to_string())),
     };
     if !data.is_file() {
-        return Err(unreadable("it is no file".to_owned()));
+        return Err(unreadable("it is not a file".to_owned()));
     }
     if before.is_some() && seen(name) == before {
         return Err(FigureLack::Stale { file: file() });

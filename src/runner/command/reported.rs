@@ -134,7 +134,7 @@ impl Reported {
             | WorkerEvent::MaxRate(_)
             | WorkerEvent::Finished(_)
             | WorkerEvent::Failed(_) => {
-                Err("of a command only phase, steps, epoch and metric are taken".to_owned())
+                Err("a command may report only phase, steps, epoch and metric".to_owned())
             }
         }
     }
@@ -160,7 +160,11 @@ impl Reported {
                 return Err(format!("`{name}` must be a number of at least 0"));
             }
             Some(Source::Said) | None => {}
-            Some(_) => return Err(format!("`{name}` is measured and not taken from a command")),
+            Some(_) => {
+                return Err(format!(
+                    "`{name}` is measured by perftune, and a command cannot report it"
+                ));
+            }
         }
         if !is_own_name(&name) {
             return Err(format!("the name of a metric must have 1 to {LONGEST_NAME} bytes"));
@@ -178,7 +182,7 @@ impl Step {
                     "unknown field `{name}`, expected `items`, `dur_s`, `fetch_s`, `loss` or a metric that [metrics] declares"
                 ));
             }
-            let value = Num::deserialize(value).map_err(|_| format!("`{name}` is no number"))?;
+            let value = Num::deserialize(value).map_err(|_| format!("`{name}` is not a number"))?;
             figures.push((name, value));
         }
         if self.items == 0 {

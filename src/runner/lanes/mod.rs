@@ -84,7 +84,7 @@ fn start<'scope>(
 ) -> Result<(), SinkError> {
     let thread = thread::Builder::new().name(format!("lane {}", lane.lane.number));
     let started = thread.spawn_scoped(scope, move || shared.work(lane, &events));
-    let lost = |error| SinkError(format!("the system gives no thread for a lane: {error}"));
+    let lost = |error| SinkError(format!("cannot start a thread for a lane: {error}"));
     started.map(drop).map_err(lost)
 }
 

@@ -142,10 +142,7 @@ fn session_of(records: &[RunRecord], id: &str) -> Result<String, String> {
         return Err("it has no runs".to_owned());
     };
     if paired.any(|other| other != first) {
-        return Err(
-            "its runs are of several sessions or arms, which say nothing of each other's time"
-                .to_owned(),
-        );
+        return Err("its runs are of several sessions or sides".to_owned());
     }
     let name = first.map_or_else(|| id.to_owned(), |(session, arm)| format!("{session}-{arm}"));
     if name.is_empty() {
@@ -154,7 +151,7 @@ fn session_of(records: &[RunRecord], id: &str) -> Result<String, String> {
         );
     }
     if !is_name(&name) {
-        return Err(format!("its session is called {name:?}, which is no name of a file"));
+        return Err(format!("its session is named {name:?}, which cannot be a file name"));
     }
     Ok(name)
 }

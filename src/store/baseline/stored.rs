@@ -26,7 +26,7 @@ pub enum BaselineError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No such folder.
-    #[error("{} is no folder of baselines: {why}", path.display())]
+    #[error("{} is not a folder of baselines: {why}", path.display())]
     None {
         /// The folder.
         path: PathBuf,
@@ -42,7 +42,7 @@ pub enum BaselineError {
         path: PathBuf,
     },
     /// Results that are not whole.
-    #[error("{} is not complete: {} no result; run what is missing with {again} first", path.display(), shown(missing, "has", "have"))]
+    #[error("{} is not complete: {} no result; run the rest with {again} first", path.display(), shown(missing, "has", "have"))]
     Incomplete {
         /// The results folder.
         path: PathBuf,

@@ -100,7 +100,7 @@ fn load(path: &Path, device: Device) -> Result<shim::Script, Failure> {
         Ok(2) if first == ZIP => {}
         Ok(1..) if first[0] == PICKLE => return wrong(of_python.to_owned()),
         Ok(0) => return wrong("it is empty".to_owned()),
-        Ok(_) => return wrong("it is no file of TorchScript".to_owned()),
+        Ok(_) => return wrong("it is not a file of TorchScript".to_owned()),
     }
     shim::Script::load(path, device).or_else(|why| {
         let own = facts::libtorch();

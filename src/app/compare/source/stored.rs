@@ -87,7 +87,7 @@ fn outlying(left_out: &[&StoredSession]) -> String {
     }
     let names: Vec<&str> = left_out.iter().map(|one| one.session.as_str()).collect();
     format!(
-        "; without {}, whose figures lie outside of those before (`perftune baseline promote --force-outlier` makes one the new reference)",
+        "; without {}, whose figures lie outside those before (`perftune baseline promote --force-outlier` makes one the new reference)",
         names.join(", ")
     )
 }

@@ -26,13 +26,13 @@ fn what_is_found_of_a_constraint() {
         ),
         (
             open(Evidence::NotReached).within(serving),
-            "is undecided in serve[1]: the run ended before this phase".to_owned(),
+            "is undecided in serve[1]: the run ended before this stage".to_owned(),
         ),
         (
             open(Evidence::NeverRead { note: Note::NoTick }),
             "is undecided: the sampler took no reading".to_owned(),
         ),
-        (open(Evidence::NoLook), "is undecided: the phase ended before the first look".to_owned()),
+        (open(Evidence::NoLook), "is undecided: the stage ended before the first look".to_owned()),
         (
             open(bounds(low, high, None)),
             format!("is undecided: at least 12.1 ms and at most 20.0 ms at 99.5%, {late}"),
@@ -54,7 +54,7 @@ fn what_is_found_of_a_constraint() {
         (
             open(bounds(low, None, Some(Note::Unplayed))),
             format!(
-                "is undecided: the worker does not play this load pattern: it does not report waits, {late}"
+                "is undecided: the worker does not support this load pattern: it does not report waits, {late}"
             ),
         ),
         (
@@ -79,14 +79,14 @@ fn what_is_found_of_a_constraint() {
             broken(Evidence::Passed { value, after_s: Num(3.0) }),
             "is broken: it reached 12.1 ms, after 3.00 s of the run".to_owned(),
         ),
-        (open(Evidence::NoSuchPhase), "is undecided: the run has no such phase".to_owned()),
+        (open(Evidence::NoSuchPhase), "is undecided: the run has no such stage".to_owned()),
         (
             open(Evidence::NoFigure { notes: notes(), trained: false }),
-            "is undecided: the sum of several processes, read now and then, pages that they share once".to_owned(),
+            "is undecided: sampled sum of several processes, shared pages counted once".to_owned(),
         ),
         (
             broken(Evidence::NoFigure { notes: notes(), trained: true }),
-            "is broken: trained to the end, the sum of several processes, read now and then, pages that they share once".to_owned(),
+            "is broken: trained to the end, sampled sum of several processes, shared pages counted once".to_owned(),
         ),
         (
             open(Evidence::Untrained { value }),
@@ -98,7 +98,7 @@ fn what_is_found_of_a_constraint() {
         ),
         (
             open(Evidence::Unfinished { value }),
-            "is undecided: 12.1 ms, but the run ended before its phases were over".to_owned(),
+            "is undecided: 12.1 ms, but the run ended before its stages were over".to_owned(),
         ),
         (
             open(Evidence::NoInterval { value }),
@@ -106,17 +106,17 @@ fn what_is_found_of_a_constraint() {
         ),
         (
             open(Evidence::Bound { value, lower: true, notes: notes() }),
-            "is undecided: 12.1 ms is a lower bound: the sum of several processes, read now and then, pages that they share once"
+            "is undecided: 12.1 ms is a lower bound: sampled sum of several processes, shared pages counted once"
                 .to_owned(),
         ),
         (
             open(Evidence::Bound { value, lower: false, notes: notes() }),
-            "is undecided: 12.1 ms is an upper bound: the sum of several processes, read now and then, pages that they share once"
+            "is undecided: 12.1 ms is an upper bound: sampled sum of several processes, shared pages counted once"
                 .to_owned(),
         ),
         (
             open(Evidence::Hidden { value, notes: notes() }),
-            "is undecided: 12.1 ms, the sum of several processes, read now and then, pages that they share once".to_owned(),
+            "is undecided: 12.1 ms, sampled sum of several processes, shared pages counted once".to_owned(),
         ),
         (
             open(Evidence::Blind { value, share: Num(0.605) }),
@@ -124,7 +124,7 @@ fn what_is_found_of_a_constraint() {
         ),
         (
             broken(Evidence::Figure { value, peak: true }),
-            "is broken over the phases completed: 12.1 ms".to_owned(),
+            "is broken over the stages completed: 12.1 ms".to_owned(),
         ),
         (broken(Evidence::Figure { value, peak: false }), "is broken: 12.1 ms".to_owned()),
         (
@@ -180,7 +180,7 @@ fn an_undecided_limit_says_what_would_decide_it() {
         (
             &latency,
             bounds(None),
-            "longer stages bring its bounds together (max_time and max_requests of [serve]",
+            "longer stages narrow its bounds (max_time and max_requests of [serve]",
         ),
         (&latency, bounds(Some(Note::Unplayed)), "a load that the model keeps up with"),
         (&latency, Evidence::NotReached, "a run that comes to its end"),

@@ -60,7 +60,7 @@ fn what_is_open_at_an_end() {
         );
     }
     let command = StopDetail::Command { open: vec![never] };
-    check(&command, stop, "the command came to its own end; serve[8]: never began");
+    check(&command, stop, "the command exited by itself; serve[8]: never began");
 }
 
 fn grounds() -> Grounds {
@@ -161,7 +161,7 @@ fn why_a_run_ends() {
         "validation accuracy has not improved by 0.001 for 3 epochs: best 0.8100 in epoch 4 of 7";
     for (detail, says) in [
         (StopDetail::Unknown, String::new()),
-        (StopDetail::ByUser, "ended before its time: by Ctrl-C, a signal or the budget".to_owned()),
+        (StopDetail::ByUser, "ended early: by Ctrl-C, a signal or the budget".to_owned()),
         (StopDetail::Failed { message: "it crashed".to_owned() }, "it crashed".to_owned()),
         (
             StopDetail::OutOfMemory(shortage()),
@@ -211,7 +211,7 @@ fn why_a_run_ends() {
         (StopDetail::AskedToStop { epochs: 2 }, "asked to stop after 2 epochs".to_owned()),
         (
             StopDetail::Command { open: Vec::new() },
-            "the command came to its own end".to_owned(),
+            "the command exited by itself".to_owned(),
         ),
         (
             StopDetail::Epochs { used: 4, budget: 4, open: Vec::new() },
@@ -223,7 +223,7 @@ fn why_a_run_ends() {
         ),
         (
             StopDetail::Served { searched: false, after_ns: 2_000_000_000 },
-            "every serve phase known, after 2.00 s".to_owned(),
+            "every serve stage known, after 2.00 s".to_owned(),
         ),
         (
             StopDetail::Served { searched: true, after_ns: 2_000_000_000 },
@@ -288,8 +288,8 @@ fn what_an_early_end_spares_stands_behind_it() {
             Spared::AtLeast { seconds: Num(245.5) },
             "; at least 4 min 05 s of the budgeted training were not spent",
         ),
-        (Spared::Unknown, "; how long its training would have taken is not known for certain"),
-        (Spared::NotBegun, "; its training was not begun"),
+        (Spared::Unknown, "; how much training time this saved is not known"),
+        (Spared::NotBegun, "; its training had not begun"),
     ] {
         let finding = Finding::of_run(Ruling::Broken, Evidence::NotStarted);
         let detail = StopDetail::Infeasible { finding, spared };
