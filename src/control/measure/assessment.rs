@@ -15,8 +15,14 @@ use crate::stats::{
 const TREND_LEVEL: f64 = 0.05;
 
 /// Drift over the window, as a share of what is asked, above which a significant trend blocks. What is let pass may have
-/// left the level half of that away from the mean, so so much is added to each side of an interval.
+/// left the level half of that away from the mean.
 const TREND_SHARE: f64 = 0.3;
+
+/// What is added to each side of an interval of so many parts, as a share of what is asked. Over fewer than [`MIN_GROUPS`] the
+/// trend test sees little but a series that rises all the way: the level may be as far from the mean as the drift let pass.
+const fn let_pass(parts: usize) -> f64 {
+    if parts < MIN_GROUPS { TREND_SHARE } else { TREND_SHARE / 2.0 }
+}
 
 /// Uncertainty of the drift over the window, in half-widths of the mean's interval: a slope's standard error times the
 /// window is the square root of 12 standard errors of the mean, and a half-width about two of them. Four fifths of one
@@ -251,7 +257,8 @@ pub(crate) struct Found<'a> {
 impl Found<'_> {
     /// Judged by what is asked.
     pub(crate) fn judged(self, policy: &StopPolicy) -> Assessment {
-        let mut estimate = with_drift(self.estimate, self.scale, policy);
+        let mut estimate =
+            with_drift(self.estimate, self.scale * let_pass(self.left.len()), policy);
         let regime = self.regime(&estimate);
         let takes_half = estimate.half_width();
         if let (Some(whole_s), Some(regime)) = (policy.horizon_s, regime) {
@@ -297,10 +304,11 @@ impl Found<'_> {
         }
         let lasting = Lasting::of(self.left, policy.confidence, LUCK)?;
         let asked = policy.within * self.scale;
-        let noise = half - TREND_SHARE / 2.0 * asked;
+        let passes = let_pass(self.left.len());
+        let noise = half - passes * asked;
         let (cut_s, all_s) = self.cut.seconds;
         // A series without a drift that is as narrow as this is good.
-        let good = (1.0 - TREND_SHARE / 2.0).min(1.0 / DRIFT_HALVES) * asked;
+        let good = (1.0 - passes).min(1.0 / DRIFT_HALVES) * asked;
         let takes_s = |share: f64| (all_s - cut_s) * (share * noise / good).powi(2);
         Some(Takes {
             likely_s: all_s.max(cut_s + takes_s(lasting.likely)),
@@ -340,7 +348,7 @@ fn judge(
     if half > policy.within * scale {
         return Some(Why::Wide);
     }
-    let noise = half / scale.max(f64::MIN_POSITIVE) - TREND_SHARE / 2.0 * policy.within;
+    let noise = half / scale.max(f64::MIN_POSITIVE) - let_pass(parts.len()) * policy.within;
     let hidden = share.abs() + DRIFT_HALVES * noise.max(0.0) > policy.within;
     hidden.then_some(Why::Noisy)
 }
@@ -353,7 +361,7 @@ pub(crate) fn of_ratio(parts: &[Part], confidence: f64, samples: u64) -> Option<
 /// The estimate with its interval widened by the drift that would not have blocked. What does not vary at all has not
 /// drifted: it is known exactly.
 fn with_drift(estimate: Estimate, scale: f64, policy: &StopPolicy) -> Estimate {
-    let margin = TREND_SHARE / 2.0 * policy.within * scale;
+    let margin = policy.within * scale;
     let widened = |interval: Interval| {
         let varies = interval.high > interval.low;
         interval.widened(if varies { margin } else { 0.0 })
@@ -398,6 +406,21 @@ mod tests {
         let settled = Beginning { settled: true, ..settled };
         let found = judge(&estimate, settled, &parts, 1.0, &policy);
         assert_eq!(found, Some(Why::TooFew));
+    }
+
+    /// A trend test of six observations is passed by drifts that one of sixty finds.
+    #[test]
+    fn an_interval_of_few_observations_has_room_for_twice_the_drift() {
+        let policy = StopPolicy::default();
+        let half = |count: usize| {
+            let left = vec![Part { amount: 1.0, weight: 1.0 }; count];
+            let interval = Some(Interval::around(1.0, 0.001));
+            let estimate = Estimate { value: 1.0, interval, samples: count as u64 };
+            let scale = let_pass(left.len());
+            with_drift(estimate, scale, &policy).half_width().unwrap() - 0.001
+        };
+        assert!((half(MIN_GROUPS - 1) - 0.3 * policy.within).abs() < 1e-9);
+        assert!((half(MIN_GROUPS) - 0.15 * policy.within).abs() < 1e-9);
     }
 
     #[test]
