@@ -12,6 +12,8 @@ pub(super) enum Kind {
     Signed(usize),
     Unsigned(usize),
     Float(usize),
+    /// 16 bits: the first half of a float of 32.
+    Brain,
     /// So many characters of 4 bytes each.
     Unicode(usize),
     /// So many characters of a byte each.
@@ -23,6 +25,7 @@ impl Kind {
     pub(super) const fn size(self) -> usize {
         match self {
             Self::Bool => 1,
+            Self::Brain => 2,
             Self::Signed(size) | Self::Unsigned(size) | Self::Float(size) | Self::Bytes(size) => {
                 size
             }
@@ -251,11 +254,30 @@ fn decode(kind: Kind, big: bool, bytes: &[u8], out: &mut Vec<f32>) {
         Kind::Signed(2) => numbers!(i16, big, bytes, |n| out.push(f32::from(n))),
         Kind::Signed(4) => numbers!(i32, big, bytes, |n| out.push(n as f32)),
         Kind::Signed(_) => numbers!(i64, big, bytes, |n| out.push(n as f32)),
+        Kind::Float(2) => numbers!(u16, big, bytes, |n| out.push(half(n))),
+        Kind::Brain => numbers!(u16, big, bytes, |n| out.push(brain(n))),
         Kind::Float(4) => numbers!(f32, big, bytes, |n| out.push(n)),
         Kind::Float(_) => numbers!(f64, big, bytes, |n| out.push(n as f32)),
         // Refused before.
         Kind::Unicode(_) | Kind::Bytes(_) => {}
     }
+}
+
+/// A float of 16 bits (IEEE 754 binary16), exactly.
+fn half(bits: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
+    let size = match exponent {
+        0 => fraction * 2_f32.powi(-24),
+        0x1f if fraction == 0.0 => f32::INFINITY,
+        0x1f => f32::NAN,
+        _ => (1024.0 + fraction) * 2_f32.powi(exponent - 25),
+    };
+    if bits >> 15 == 0 { size } else { -size }
+}
+
+/// A brain float: it has the exponent of a float of 32 bits, and the first bits of its fraction.
+fn brain(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
 }
 
 /// A label that is a number; or why it is no class.
@@ -272,6 +294,8 @@ fn label(kind: Kind, big: bool, bytes: &[u8]) -> Result<i64, String> {
         Kind::Signed(2) => numbers!(i16, big, bytes, |n| whole = i128::from(n)),
         Kind::Signed(4) => numbers!(i32, big, bytes, |n| whole = i128::from(n)),
         Kind::Signed(_) => numbers!(i64, big, bytes, |n| whole = i128::from(n)),
+        Kind::Float(2) => numbers!(u16, big, bytes, |n| float = Some(f64::from(half(n)))),
+        Kind::Brain => numbers!(u16, big, bytes, |n| float = Some(f64::from(brain(n)))),
         Kind::Float(4) => numbers!(f32, big, bytes, |n| float = Some(f64::from(n))),
         Kind::Float(_) => numbers!(f64, big, bytes, |n| float = Some(n)),
         Kind::Unicode(_) | Kind::Bytes(_) => {}
@@ -312,4 +336,38 @@ fn text(kind: Kind, big: bool, bytes: &[u8]) -> Option<String> {
         };
     });
     Some(text?.trim_end_matches('\0').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Examples of IEEE 754 and of the format's edges, and their bits.
+    const HALVES: &[(u16, f32)] = &[
+        (0x0000, 0.0),
+        (0x0001, 5.960_464_5e-8),
+        (0x03ff, 6.097_555e-5),
+        (0x0400, 6.103_515_6e-5),
+        (0x3555, 0.333_251_95),
+        (0x3bff, 0.999_511_7),
+        (0x3c00, 1.0),
+        (0x3c01, 1.000_976_6),
+        (0x7bff, 65504.0),
+        (0x7c00, f32::INFINITY),
+    ];
+
+    #[test]
+    fn floats_of_sixteen_bits_are_exact() {
+        for (bits, value) in HALVES {
+            assert_eq!(half(*bits).to_bits(), value.to_bits(), "{bits:#06x}");
+            assert_eq!(half(bits | 0x8000).to_bits(), (-value).to_bits(), "-{bits:#06x}");
+        }
+        assert!(half(0x7c01).is_nan() && half(0xffff).is_nan() && brain(0x7fc0).is_nan());
+        for (bits, value) in [(0x3f80, 1.0_f32), (0xc0a0, -5.0), (0x4049, 3.140_625)] {
+            assert_eq!(brain(bits).to_bits(), value.to_bits(), "{bits:#06x}");
+        }
+        // They stand in the order of their bits.
+        let rising = (0..0x7c00_u16).map(half).collect::<Vec<f32>>();
+        assert!(rising.windows(2).all(|pair| pair[0] < pair[1]));
+    }
 }

@@ -80,7 +80,7 @@ impl Arrays {
         arrays.rows = x.rows();
         arrays.dims = x.header.dims[1..].to_vec();
         arrays.bytes = x.header.kind == Kind::Unsigned(1) && arrays.dims.len() > 1;
-        arrays.floats = matches!(x.header.kind, Kind::Float(_));
+        arrays.floats = matches!(x.header.kind, Kind::Float(_) | Kind::Brain);
         Ok(arrays)
     }
 

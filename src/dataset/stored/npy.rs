@@ -97,7 +97,7 @@ fn kind(descr: &str) -> Result<(Kind, bool), String> {
         ('b', Ok(1)) => Kind::Bool,
         ('i', Ok(size @ (1 | 2 | 4 | 8))) => Kind::Signed(size),
         ('u', Ok(size @ (1 | 2 | 4 | 8))) => Kind::Unsigned(size),
-        ('f', Ok(size @ (4 | 8))) => Kind::Float(size),
+        ('f', Ok(size @ (2 | 4 | 8))) => Kind::Float(size),
         ('U', Ok(count @ 1..=MOST_TEXT)) => Kind::Unicode(count),
         ('S', Ok(count @ 1..=MOST_TEXT)) => Kind::Bytes(count),
         ('O', _) => {
@@ -166,7 +166,7 @@ mod tests {
         for (text, says) in [
             (of("'|O'"), "objects of Python, which are never unpacked"),
             (of("'<c8'"), "complex numbers"),
-            (of("'<f2'"), "type <f2, which are not read: save x.astype"),
+            (of("'<f16'"), "type <f16, which are not read: save x.astype"),
             (of("'<M8[ns]'"), "type <M8[ns], which are not read"),
             (of("[('a', '<f4'), ('shape', '<f4')]"), "table of records"),
             (of("'<i3'"), "type <i3"),

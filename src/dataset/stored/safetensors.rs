@@ -72,6 +72,8 @@ pub(super) fn open(path: &Path, name: &str, tensor: &Tensor) -> Result<Array, Da
         "I16" => Kind::Signed(2),
         "I32" => Kind::Signed(4),
         "I64" => Kind::Signed(8),
+        "F16" => Kind::Float(2),
+        "BF16" => Kind::Brain,
         "F32" => Kind::Float(4),
         "F64" => Kind::Float(8),
         other => {

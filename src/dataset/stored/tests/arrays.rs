@@ -3,6 +3,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::dataset::tests::gzip;
 
+/// The numbers 0 to 6 in 16 bits.
+const HALVES: [u16; 7] = [0x0000, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600];
+
 /// The numbers 1 to 6 as three samples of two values.
 fn numbers(descr: &str, fortran: bool) -> Vec<u8> {
     let order: [u8; 6] = if fortran { [1, 3, 5, 2, 4, 6] } else { [1, 2, 3, 4, 5, 6] };
@@ -16,6 +19,8 @@ fn numbers(descr: &str, fortran: bool) -> Vec<u8> {
             ">i4" | ">u4" => bytes.extend(u32::from(n).to_be_bytes()),
             "<i8" | "<u8" => bytes.extend(u64::from(n).to_le_bytes()),
             ">i8" | ">u8" => bytes.extend(u64::from(n).to_be_bytes()),
+            "<f2" => bytes.extend(HALVES[usize::from(n)].to_le_bytes()),
+            ">f2" => bytes.extend(HALVES[usize::from(n)].to_be_bytes()),
             "<f4" => bytes.extend(f32::from(n).to_le_bytes()),
             ">f4" => bytes.extend(f32::from(n).to_be_bytes()),
             "<f8" => bytes.extend(f64::from(n).to_le_bytes()),
@@ -33,7 +38,7 @@ fn arrays_of_every_kind_and_order_are_read_alike() {
     let labels = npy("<i8", false, "(3,)", &[7_u64, 9, 7].map(u64::to_le_bytes).concat());
     for descr in [
         "|u1", "|i1", "<i2", ">i2", "<u2", ">u2", "<i4", ">i4", "<u4", ">u4", "<i8", ">i8", "<u8",
-        ">u8", "<f4", ">f4", "<f8", ">f8",
+        ">u8", "<f2", ">f2", "<f4", ">f4", "<f8", ">f8",
     ] {
         for fortran in [false, true] {
             for packed in [false, true] {

@@ -34,14 +34,28 @@ fn tensors_are_read_in_any_order_packed_or_not() {
 }
 
 #[test]
+fn floats_of_sixteen_bits_are_read() {
+    // 1 to 6.
+    let halves: [u16; 6] = [0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600];
+    let brains: [u16; 6] = [0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0];
+    for (dtype, bits) in [("F16", halves), ("BF16", brains)] {
+        let header = HEADER.replace("F32", dtype).replace("[24,48]", "[24,36]");
+        let labels = [1_u64, 0, 1].map(u64::to_le_bytes).concat();
+        let bytes = [labels, bits.map(u16::to_le_bytes).concat()].concat();
+        let (_dir, data) = data(KEYS, &[("a.safetensors", &file(&header, &bytes))]);
+        assert_eq!(train(&data.unwrap()), (vec![0.1, 0.2, 0.3, 0.4], vec![1, 0]), "{dtype}");
+    }
+}
+
+#[test]
 fn damaged_tensors_are_named_by_place() {
     let bytes = elements();
     for (file, says) in [
         (file(HEADER, &bytes[..40]), "array `x`, sample 0: ends early"),
         (file(HEADER, &bytes[..20]), "array `x`, header: begins after the end of the file"),
         (
-            file(&HEADER.replace("F32", "F16"), &bytes),
-            "array `x`, header: its elements are of type F16, which are not read",
+            file(&HEADER.replace("F32", "F8_E4M3"), &bytes),
+            "array `x`, header: its elements are of type F8_E4M3, which are not read",
         ),
         (
             file(&HEADER.replace("[3,2]", "[3,3]"), &bytes),
