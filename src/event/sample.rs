@@ -192,6 +192,15 @@ pub struct GpuReading {
     /// Sent over `PCIe`, in bytes a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pcie_tx_bytes_s: Option<u64>,
+    /// Share of the multiprocessors that had work since the reading before, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sm_active_percent: Option<f64>,
+    /// Share of the same time in which the tensor cores worked, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensor_active_percent: Option<f64>,
+    /// Share of the bandwidth of the device's memory that was used in it, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dram_active_percent: Option<f64>,
 }
 
 impl GpuReading {
@@ -201,6 +210,9 @@ impl GpuReading {
             Reading::Utilisation => self.utilisation_percent,
             Reading::Memory => self.memory_bytes.map(|bytes| bytes as f64),
             Reading::Power => self.power_watts,
+            Reading::SmActive => self.sm_active_percent,
+            Reading::TensorActive => self.tensor_active_percent,
+            Reading::DramActive => self.dram_active_percent,
         }
     }
 }

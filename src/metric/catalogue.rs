@@ -760,6 +760,27 @@ catalogue![
         about: "mean power draw of the device",
         ..METRIC
     },
+    GpuSmActive = MetricDef {
+        name: "gpu.sm_active",
+        group: "gpu",
+        source: Source::Device(DeviceKind::Gpu, Reading::SmActive),
+        about: "share of the device's multiprocessors (SM) that had work, mean over time; of NVIDIA's from Hopper on",
+        ..UTILISATION
+    },
+    GpuTensorActive = MetricDef {
+        name: "gpu.tensor_active",
+        group: "gpu",
+        source: Source::Device(DeviceKind::Gpu, Reading::TensorActive),
+        about: "share of time in which the tensor cores worked; of NVIDIA's from Hopper on",
+        ..UTILISATION
+    },
+    GpuDramActive = MetricDef {
+        name: "gpu.dram_active",
+        group: "gpu",
+        source: Source::Device(DeviceKind::Gpu, Reading::DramActive),
+        about: "share of the bandwidth of the device's memory that was used; of NVIDIA's from Hopper on",
+        ..UTILISATION
+    },
     EnergyTotal = MetricDef {
         name: "energy.total",
         heading: Some(heading("energy\n", 4, 7)),

@@ -191,21 +191,40 @@ pub enum Reading {
     Memory,
     /// Power draw, in watts: of several devices the sum.
     Power,
+    /// Share of the multiprocessors that had work, in percent: of several devices the mean, as the others below.
+    SmActive,
+    /// Share of the time in which the tensor cores worked, in percent.
+    TensorActive,
+    /// Share of what the memory's bandwidth allows that was moved, in percent.
+    DramActive,
 }
 
 impl Reading {
+    /// All of them, in their order.
+    pub const ALL: [Self; 6] = [
+        Self::Utilisation,
+        Self::Memory,
+        Self::Power,
+        Self::SmActive,
+        Self::TensorActive,
+        Self::DramActive,
+    ];
+
     /// Its name in a reading, by which the sampler says why it could not be read.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Utilisation => "utilisation_percent",
             Self::Memory => "memory_bytes",
             Self::Power => "power_watts",
+            Self::SmActive => "sm_active_percent",
+            Self::TensorActive => "tensor_active_percent",
+            Self::DramActive => "dram_active_percent",
         }
     }
 
     /// Whether the figures of several devices add up.
     pub const fn is_sum(self) -> bool {
-        !matches!(self, Self::Utilisation)
+        matches!(self, Self::Memory | Self::Power)
     }
 }
 

@@ -105,6 +105,9 @@ const GPU_COLUMNS: &[DeviceColumn] = &[
     }),
     ("pcie_rx_bytes_per_s", |gpu, _| shown(gpu.pcie_rx_bytes_s)),
     ("pcie_tx_bytes_per_s", |gpu, _| shown(gpu.pcie_tx_bytes_s)),
+    ("sm_active_percent", |gpu, _| optional(gpu.sm_active_percent)),
+    ("tensor_active_percent", |gpu, _| optional(gpu.tensor_active_percent)),
+    ("dram_active_percent", |gpu, _| optional(gpu.dram_active_percent)),
 ];
 
 const TPU_COLUMNS: &[DeviceColumn] = &[
@@ -289,6 +292,8 @@ mod tests {
                 throttle: Some(vec!["sw_power_cap".to_owned(), "hw_slowdown".to_owned()]),
                 pcie_rx_bytes_s: Some(12_000),
                 pcie_tx_bytes_s: Some(0),
+                sm_active_percent: Some(61.5),
+                tensor_active_percent: Some(0.0),
                 ..GpuReading::default()
             },
             // The same number, another maker's: neither takes the other's columns, and no device hides another.

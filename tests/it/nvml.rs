@@ -322,6 +322,36 @@ gpu0.mig2.processes = children:600
 ";
 
 #[test]
+fn how_active_its_parts_are_is_read_where_the_device_counts_it() {
+    let uuid = "device_uuid = \"GPU-1b1b1b1b-0000-4000-8000-000000000000\"";
+    let counted = format!(
+        "{TWO}\ngpu1.gpm = 1\ngpu1.sm_active = 62.5\ngpu1.tensor_active = 12.5 | 0.7: error 999 | 1.1: 12.5\n"
+    );
+    let bench = Bench::on("cuda:0", uuid, &counted);
+    bench.run();
+    assert_eq!(bench.figure("gpu.sm_active"), Some(62.5));
+    // A gap is no zero.
+    assert_eq!(bench.figure("gpu.tensor_active"), Some(12.5));
+    let dram = bench.metric("gpu.dram_active");
+    assert!(dram["estimate"].is_empty(), "{dram:?}");
+    assert!(dram["note"].contains("the driver does not tell it of this device"), "{dram:?}");
+    let samples = bench.samples();
+    assert_eq!(numbers(&samples, "gpu1_sm_active_percent").last(), Some(&62.5));
+    let said = gaps(&samples);
+    for says in [
+        "gpu[0].sm_active_percent: unsupported: the device has no such",
+        "gpu[1].tensor_active_percent: the driver says: ",
+    ] {
+        assert!(said.contains(says), "{says}: {said}");
+    }
+    let bench = Bench::on("cuda:0", "device_pci = \"0000:3b:00.0\"", &counted);
+    bench.run();
+    let none = bench.metric("gpu.sm_active");
+    assert!(none["estimate"].is_empty(), "{none:?}");
+    assert!(none["note"].contains("Hopper and its successors have them"), "{none:?}");
+}
+
+#[test]
 fn a_part_of_a_split_device_is_never_idle_only_unknown() {
     let uuid = "device_uuid = \"MIG-bbbbbbbb-0000-4000-8000-000000000000\"";
     let bench = Bench::on("cuda:0", uuid, SPLIT);

@@ -100,6 +100,11 @@ fn told(sight: &AcceleratorReading) -> (Vec<String>, Vec<(String, String)>) {
     let (received, sent) = (reading.pcie_rx_bytes_s, reading.pcie_tx_bytes_s);
     let field = received.map_or("pcie_rx_bytes_s", |_| "pcie_tx_bytes_s");
     row("PCIe traffic", field, received.and(sent).is_some());
+    row(
+        "activity of SMs, tensor cores and memory",
+        "sm_active_percent",
+        reading.sm_active_percent.is_some(),
+    );
     (tells, lacks)
 }
 
@@ -129,6 +134,7 @@ pub(crate) mod examples {
                 throttle: Some(Vec::new()),
                 pcie_rx_bytes_s: Some(0),
                 pcie_tx_bytes_s: Some(0),
+                sm_active_percent: Some(0.0),
                 ..GpuReading::default()
             },
             gaps: vec![Gap {
@@ -165,6 +171,7 @@ pub(crate) mod examples {
             gap("clock_mhz", "too old"),
             gap("throttle", "too old"),
             gap("pcie_rx_bytes_s", "too old"),
+            gap("sm_active_percent", "too old"),
         ];
         poor.into()
     }

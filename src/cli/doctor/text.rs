@@ -394,7 +394,7 @@ mod tests {
             line(&examples::rich()),
             "gpu1: NVIDIA H200, 140 GiB, GPU-8d6f5fd1, driver 570.1; tells utilisation, memory of the run's own \
              processes, utilisation of the run's own processes, power, energy by its counter, clocks, throttle reasons, \
-             PCIe traffic"
+             PCIe traffic, activity of SMs, tensor cores and memory"
         );
     }
 
@@ -403,8 +403,8 @@ mod tests {
         assert_eq!(
             line(&examples::poor()),
             "gpu1: NVIDIA H200, 140 GiB, GPU-8d6f5fd1, driver 570.1; tells memory of the whole device, power, energy by \
-             integrated power only; not utilisation, energy counter, clocks, throttle reasons, PCIe traffic (too old); not \
-             memory of the run's own processes, utilisation of the run's own processes (a container)"
+             integrated power only; not utilisation, energy counter, clocks, throttle reasons, PCIe traffic, activity of SMs, tensor \
+             cores and memory (too old); not memory of the run's own processes, utilisation of the run's own processes (a container)"
         );
     }
 

@@ -16,9 +16,8 @@ pub(crate) struct DeviceNow {
     pub(crate) shared: bool,
     /// When they were read, in nanoseconds.
     pub(crate) t_ns: u64,
-    utilisation: Option<f64>,
-    memory: Option<f64>,
-    power: Option<f64>,
+    /// In the order of [`Reading::ALL`].
+    readings: [Option<f64>; Reading::ALL.len()],
 }
 
 impl DeviceNow {
@@ -32,17 +31,14 @@ impl DeviceNow {
 
     /// A reading of all of them.
     pub(crate) fn get(&self, reading: Reading) -> Option<f64> {
-        match reading {
-            Reading::Utilisation => self.utilisation,
-            Reading::Memory => self.memory,
-            Reading::Power => self.power,
-        }
+        self.readings[reading as usize]
     }
 
     fn of_gpus(sample: &ResourceSample, selection: &Selection) -> Self {
         let taken = selection.readings(sample);
         let now = Self::sum_up(&taken);
-        let shared = now.memory.is_some() && taken.iter().any(|gpu| !gpu.memory_is_own);
+        let shared =
+            now.get(Reading::Memory).is_some() && taken.iter().any(|gpu| !gpu.memory_is_own);
         let seen = sample.gpus.iter().any(|gpu| gpu.vendor != Vendor::Tpu);
         Self { seen, shared, t_ns: sample.t_ns, ..now }
     }
@@ -56,21 +52,18 @@ impl DeviceNow {
         let now = Self::sum_up(&taken);
         Self {
             seen: all().next().is_some(),
-            shared: untold && (now.utilisation.is_some() || now.memory.is_some()),
+            shared: untold && now.readings.iter().any(Option::is_some),
             t_ns: taken.iter().filter_map(|one| one.t_ns).max().unwrap_or(sample.t_ns),
             ..now
         }
     }
 
     fn sum_up(taken: &[&GpuReading]) -> Self {
-        let utilisation = total(taken, |one| one.get(Reading::Utilisation));
-        Self {
-            taken: !taken.is_empty(),
-            utilisation: utilisation.map(|sum| sum / taken.len() as f64),
-            memory: total(taken, |one| one.get(Reading::Memory)),
-            power: total(taken, |one| one.get(Reading::Power)),
-            ..Self::default()
-        }
+        let readings = Reading::ALL.map(|reading| {
+            let sum = total(taken, |one| one.get(reading))?;
+            Some(if reading.is_sum() { sum } else { sum / taken.len() as f64 })
+        });
+        Self { taken: !taken.is_empty(), readings, ..Self::default() }
     }
 }
 
@@ -120,7 +113,7 @@ pub(in crate::control) mod tests {
         ] {
             let now = of(&tick(9, two(own)));
             assert_eq!(
-                (now.utilisation, now.memory, now.shared),
+                (now.get(Reading::Utilisation), now.get(Reading::Memory), now.shared),
                 (duty, memory, shared),
                 "{own:?}"
             );
@@ -134,7 +127,8 @@ pub(in crate::control) mod tests {
             ..GpuReading::default()
         });
         let now = of(&tick(9, half));
-        assert_eq!((now.utilisation, now.memory), (None, gib(3.0)), "a mean over some is no mean");
+        let both = [Reading::Utilisation, Reading::Memory].map(|reading| now.get(reading));
+        assert_eq!(both, [None, gib(3.0)], "a mean over some is no mean");
         let none = DeviceNow { t_ns: 9_000_000, ..DeviceNow::default() };
         assert_eq!(of(&tick(9, Vec::new())), none);
     }
@@ -162,11 +156,13 @@ pub(in crate::control) mod tests {
             ("cpu", None, None, false),
         ] {
             let now = of(&sample, device);
+            let read = [Reading::Utilisation, Reading::Memory, Reading::Power];
             assert_eq!(
-                (now.utilisation, now.memory, now.shared, now.power),
-                (utilisation, memory, shared, None),
+                read.map(|reading| now.get(reading)),
+                [utilisation, memory, None],
                 "{device}"
             );
+            assert_eq!(now.shared, shared, "{device}");
         }
     }
 }

@@ -11,13 +11,20 @@ use std::ffi::{c_char, c_uint};
 use std::fmt::Display;
 
 use nvml_wrapper::error::NvmlError;
+use nvml_wrapper::gpm::GpmSample;
 use nvml_wrapper::{Device, Nvml};
 use nvml_wrapper_sys::bindings::{
-    nvmlMemory_t, nvmlPciInfo_t, nvmlProcessInfo_t, nvmlProcessUtilizationSample_t,
+    NVML_GPM_METRICS_GET_VERSION, nvmlGpmMetric_t, nvmlGpmMetric_t__bindgen_ty_1,
+    nvmlGpmMetricId_t_NVML_GPM_METRIC_ANY_TENSOR_UTIL as TENSOR,
+    nvmlGpmMetricId_t_NVML_GPM_METRIC_DRAM_BW_UTIL as DRAM,
+    nvmlGpmMetricId_t_NVML_GPM_METRIC_SM_UTIL as SM, nvmlGpmMetricsGet_t, nvmlMemory_t,
+    nvmlPciInfo_t, nvmlProcessInfo_t, nvmlProcessUtilizationSample_t,
     nvmlReturn_enum_NVML_ERROR_INSUFFICIENT_SIZE as INSUFFICIENT_SIZE,
+    nvmlReturn_enum_NVML_ERROR_NOT_SUPPORTED as NOT_SUPPORTED,
     nvmlReturn_enum_NVML_SUCCESS as SUCCESS, nvmlReturn_t,
 };
 
+use super::reading::FieldResult;
 use super::words::words;
 use crate::event::Reason;
 
@@ -121,6 +128,50 @@ pub(super) fn process_utilisation(
     })?;
     let said = found.into_iter();
     Ok(said.map(|sample| (sample.pid, sample.timeStamp, sample.smUtil)).collect())
+}
+
+/// Whether samples of counters can be freed: the wrapper panics where there is no such call.
+pub(super) fn can_free_samples(device: &Device<'_>) -> Result<(), Reason> {
+    symbol(&device.nvml().lib().nvmlGpmSampleFree).map(|_| ())
+}
+
+/// How active the device's parts were between two samples of its counters: multiprocessors, tensor cores, memory. The
+/// wrapper would copy the names of the figures as well, wherever the driver says that they are.
+pub(super) fn activity(
+    before: &GpmSample<'_>,
+    after: &GpmSample<'_>,
+) -> Result<[FieldResult<f64>; 3], Reason> {
+    let call = symbol(&after.nvml().lib().nvmlGpmMetricsGet)?;
+    let nowhere = std::ptr::null_mut();
+    let info =
+        nvmlGpmMetric_t__bindgen_ty_1 { shortName: nowhere, longName: nowhere, unit: nowhere };
+    let blank = nvmlGpmMetric_t {
+        metricId: 0,
+        nvmlReturn: NOT_SUPPORTED,
+        value: f64::NAN,
+        metricInfo: info,
+    };
+    let asked = [SM, TENSOR, DRAM];
+    let mut request = nvmlGpmMetricsGet_t {
+        version: NVML_GPM_METRICS_GET_VERSION,
+        numMetrics: asked.len() as c_uint,
+        // SAFETY: they are passed on to one call, which frees neither.
+        sample1: unsafe { before.handle() },
+        // SAFETY: as above.
+        sample2: unsafe { after.handle() },
+        metrics: [blank; 210],
+    };
+    for (metric, id) in request.metrics.iter_mut().zip(asked) {
+        metric.metricId = id;
+    }
+    // SAFETY: both samples came from this very library, and the structure is that of version 1 of the call, with room for
+    // more than it is asked.
+    done(unsafe { call(&raw mut request) })?;
+    let told = |at: usize| {
+        let metric = &request.metrics[at];
+        done(metric.nvmlReturn).map(|()| metric.value)
+    };
+    Ok([told(0), told(1), told(2)])
 }
 
 /// Asks with room for some entries, and again with more where that was too little.

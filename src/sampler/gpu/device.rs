@@ -6,8 +6,9 @@ use nvml_wrapper::enum_wrappers::device::{Clock as ClockOf, PcieUtilCounter};
 use nvml_wrapper::error::{Bits, NvmlError};
 use serde::Serialize;
 
+use super::activity::ActivityCounters;
 use super::calls;
-use super::reading::{FieldResult, Identity, Raw};
+use super::reading::{Activity, FieldResult, Identity, Raw};
 use super::usage::Usage;
 use super::words::{unsupported, words};
 use crate::clock::Clock;
@@ -55,6 +56,7 @@ pub(super) struct Device {
     traffic: (FieldResult<u32>, FieldResult<u32>),
     /// When it was asked for; `None`: never.
     traffic_ns: Option<u64>,
+    activity: ActivityCounters,
 }
 
 /// All devices, parts after the whole ones, and those that cannot be opened with the reason.
@@ -135,6 +137,7 @@ impl Device {
             usage: Usage::default(),
             traffic: (not_yet(), not_yet()),
             traffic_ns: None,
+            activity: ActivityCounters::default(),
         }
     }
 
@@ -172,6 +175,19 @@ impl Device {
         self.traffic_ns = Some(now_ns);
     }
 
+    /// From when on the next reading tells how active its parts were.
+    pub(super) fn begin_activity(&mut self) {
+        let _ = self.activity();
+    }
+
+    fn activity(&mut self) -> Activity {
+        let why = "it is not read where a device is split (MIG)";
+        match self.undivided() {
+            Ok(()) => self.activity.ask(&self.handle),
+            Err(_) => Reason::unsupported(why).into(),
+        }
+    }
+
     /// Asks for everything that is told at once.
     pub(super) fn read(&mut self, clock: &impl Clock) -> Raw {
         let began_ns = clock.now_ns();
@@ -196,6 +212,7 @@ impl Device {
             throttle: self.of_whole(throttle),
             received: self.of_bus(|traffic| &traffic.0),
             sent: self.of_bus(|traffic| &traffic.1),
+            activity: self.activity(),
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! What comes from that thread is raw, processes included; which of them are the run's is known at the tick ([`reading`]).
 
+mod activity;
 mod calls;
 mod device;
 mod nvml;

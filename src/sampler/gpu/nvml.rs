@@ -101,6 +101,8 @@ pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<AcceleratorRead
     let mut sights = Vec::new();
     let tree = Tree { pids: &[std::process::id()], shared_ids: pids_are_shared() };
     for mut device in devices(library)?.found {
+        // Traffic takes the time over which the activity is told.
+        device.begin_activity();
         device.ask_traffic(MonotonicClock.now_ns());
         let raw = device.read(&MonotonicClock);
         let mut gaps = GapLedger::default();

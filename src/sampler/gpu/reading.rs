@@ -73,6 +73,22 @@ pub(super) struct Raw {
     pub(super) received: FieldResult<u32>,
     /// Kilobytes a second.
     pub(super) sent: FieldResult<u32>,
+    /// How active its parts were.
+    pub(super) activity: Activity,
+}
+
+/// How active the parts of a device were since it was asked before, each in percent.
+#[derive(Debug, Clone)]
+pub(super) struct Activity {
+    pub(super) sm: FieldResult<f64>,
+    pub(super) tensor: FieldResult<f64>,
+    pub(super) dram: FieldResult<f64>,
+}
+
+impl From<Reason> for Activity {
+    fn from(why: Reason) -> Self {
+        Self { sm: Err(why.clone()), tensor: Err(why.clone()), dram: Err(why) }
+    }
 }
 
 /// The processes of a run.
@@ -168,6 +184,9 @@ pub(super) fn map(
         throttle: fields.take("throttle", raw.throttle.clone().map(throttle)),
         pcie_rx_bytes_s: fields.take("pcie_rx_bytes_s", raw.received.clone().and_then(bytes)),
         pcie_tx_bytes_s: fields.take("pcie_tx_bytes_s", raw.sent.clone().and_then(bytes)),
+        sm_active_percent: fields.take("sm_active_percent", active(&raw.activity.sm)),
+        tensor_active_percent: fields.take("tensor_active_percent", active(&raw.activity.tensor)),
+        dram_active_percent: fields.take("dram_active_percent", active(&raw.activity.dram)),
         ..GpuReading::default()
     }
 }
@@ -176,6 +195,15 @@ fn percent(percent: u32) -> FieldResult<f64> {
     match percent {
         0..=100 => Ok(f64::from(percent)),
         _ => Err(format!("the driver says {percent}%").into()),
+    }
+}
+
+/// A share that counters make, which may be above all of it by their rounding.
+fn active(told: &FieldResult<f64>) -> FieldResult<f64> {
+    match *told {
+        Ok(percent) if (0.0..=100.5).contains(&percent) => Ok(percent.min(100.0)),
+        Ok(percent) => Err(format!("the driver says {percent}%").into()),
+        Err(ref why) => Err(why.clone()),
     }
 }
 

@@ -24,6 +24,7 @@ fn raw() -> Raw {
         throttle: Ok(0x24),
         received: Ok(12),
         sent: Ok(34),
+        activity: Activity { sm: Ok(61.5), tensor: Ok(12.0), dram: Ok(100.2) },
     }
 }
 
@@ -57,6 +58,10 @@ fn everything_that_answers_is_read() {
         throttle: Some(vec!["sw_power_cap".to_owned(), "sw_thermal_slowdown".to_owned()]),
         pcie_rx_bytes_s: Some(12_000),
         pcie_tx_bytes_s: Some(34_000),
+        sm_active_percent: Some(61.5),
+        tensor_active_percent: Some(12.0),
+        // Rounded by the driver.
+        dram_active_percent: Some(100.0),
         ..GpuReading::default()
     };
     assert_eq!(reading, expected);
@@ -106,6 +111,7 @@ fn what_does_not_answer_is_a_gap_with_its_reason() {
         throttle: no(),
         received: no(),
         sent: no(),
+        activity: Reason::from("no").into(),
         ..raw()
     };
     let (reading, gaps) = read(&nothing, &[1], true);
@@ -117,7 +123,7 @@ fn what_does_not_answer_is_a_gap_with_its_reason() {
         ..GpuReading::default()
     };
     assert_eq!(reading, blank);
-    assert_eq!(gaps.len(), 12, "{gaps:?}");
+    assert_eq!(gaps.len(), 15, "{gaps:?}");
     assert!(gaps.iter().all(|gap| gap.starts_with("gpu[1].") && gap.ends_with(": no")));
 }
 
@@ -135,6 +141,7 @@ fn numbers_that_cannot_be_are_gaps() {
         throttle: Ok(0x8000_0000_0000_0001),
         received: Ok(u32::MAX),
         sent: Ok(0),
+        activity: Activity { sm: Ok(100.6), tensor: Ok(-0.1), dram: Ok(f64::NAN) },
         ..raw()
     };
     let (reading, gaps) = read(&odd, &[10, 11], false);
@@ -152,13 +159,16 @@ fn numbers_that_cannot_be_are_gaps() {
         "energy_mj: the driver says that it is not available",
         "clock_mhz: the driver says 4294967295 MHz",
         "pcie_rx_bytes_s: the driver says that it is not available",
+        "sm_active_percent: the driver says 100.6%",
+        "tensor_active_percent: the driver says -0.1%",
+        "dram_active_percent: the driver says NaN%",
     ] {
         assert!(
             gaps.iter().any(|gap| gap.starts_with(&format!("gpu[1].{says}"))),
             "{says}: {gaps:?}"
         );
     }
-    assert_eq!(gaps.len(), 9, "{gaps:?}");
+    assert_eq!(gaps.len(), 12, "{gaps:?}");
     let (_, gaps) = read(&odd, &[10, 11], true);
     let says = "gpu[1].own_utilisation_percent: the driver's shares add up to 120%";
     assert!(gaps.contains(&says.to_owned()), "{gaps:?}");
@@ -230,6 +240,7 @@ prop_compose! {
         processes in proptest::option::of(proptest::collection::vec((0..6_u32, proptest::option::of(any::<u64>())), 0..6)),
         shares in proptest::option::of(proptest::collection::vec((0..6_u32, prop_oneof![0..120_u32, any::<u32>()]), 0..6)),
         t_ns in any::<u64>(),
+        active in prop_oneof![any::<f64>().prop_map(Ok), Just(Err("no".into()))],
     ) -> Raw {
         let no = || Reason::from("no");
         Raw {
@@ -238,6 +249,7 @@ prop_compose! {
             memory: used.and_then(|used| Ok((used, total?))),
             processes: processes.ok_or_else(no),
             shares: shares.ok_or_else(no),
+            activity: Activity { sm: active, tensor: Ok(50.0), dram: Err(no()) },
         }
     }
 }
@@ -249,7 +261,8 @@ fn holds(answers: &[Raw], pids: &[u32], shared_ids: bool) {
     for raw in answers {
         let mut gaps = GapLedger::default();
         let reading = map(raw, Tree { pids, shared_ids }, &mut counters, &mut gaps);
-        for percent in [reading.utilisation_percent, reading.own_utilisation_percent] {
+        let shares = [reading.utilisation_percent, reading.own_utilisation_percent];
+        for percent in shares.into_iter().chain([reading.sm_active_percent]) {
             assert!(percent.is_none_or(|percent| (0.0..=100.0).contains(&percent)));
         }
         assert!(reading.power_watts.is_none_or(|watts| (0.0..100_000.0).contains(&watts)));
@@ -277,6 +290,9 @@ fn holds(answers: &[Raw], pids: &[u32], shared_ids: bool) {
             ("throttle", reading.throttle.is_none()),
             ("pcie_rx_bytes_s", reading.pcie_rx_bytes_s.is_none()),
             ("pcie_tx_bytes_s", reading.pcie_tx_bytes_s.is_none()),
+            ("sm_active_percent", reading.sm_active_percent.is_none()),
+            ("tensor_active_percent", reading.tensor_active_percent.is_none()),
+            ("dram_active_percent", reading.dram_active_percent.is_none()),
         ];
         let said = gaps.current();
         for (field, missing) in missing {

@@ -133,10 +133,76 @@ fn a_library_that_is_loaded_by_path_is_asked_for_everything() {
         (Some(40.0), Some(61.5), Some(777))
     );
     // What the driver had before it was asked is of an unknown time.
-    assert_eq!(
-        gaps,
-        ["gpu[0].own_utilisation_percent: the driver has no sample of the run's processes"]
-    );
+    let says = "gpu[0].own_utilisation_percent: the driver has no sample of the run's processes";
+    assert!(gaps.iter().any(|gap| gap == says), "{gaps:?}");
+    let no_counters = gaps.iter().filter(|gap| gap.contains("no such counters (GPM)"));
+    assert_eq!((no_counters.count(), gaps.len()), (3, 4), "{gaps:?}");
+}
+
+/// What is added to the plain device.
+const COUNTERS: &str = "
+gpu0.gpm = 1
+gpu0.sm_active = 62.5
+gpu0.tensor_active = 12.25
+gpu0.dram_active = 0
+";
+
+/// Asks again; how active the device was, and why that is not known.
+fn activity(reader: &mut NvmlReader) -> ([Option<f64>; 3], Vec<String>) {
+    let answers = reader.ask(&MonotonicClock).unwrap();
+    let mut gaps = GapLedger::default();
+    let tree = Tree { pids: &[], shared_ids: true };
+    let reading = reading::map(&answers.devices[0], tree, &mut Counters::default(), &mut gaps);
+    let mut said = gaps.current();
+    said.retain(|gap| gap.field.contains("_active_"));
+    let said = said.iter().map(|gap| format!("{}: {}", gap.field, gap.reason)).collect();
+    let GpuReading { sm_active_percent, tensor_active_percent, dram_active_percent, .. } = reading;
+    ([sm_active_percent, tensor_active_percent, dram_active_percent], said)
+}
+
+#[test]
+fn how_active_a_device_is_is_told_between_two_looks() {
+    let (library, folder) = playing(&format!("{PLAIN}{COUNTERS}"));
+    let path = folder.path().join("libnvidia-ml.so.1");
+    let mut reader = NvmlReader::new(library);
+    let (first, why) = activity(&mut reader);
+    assert_eq!(first, [None; 3]);
+    assert!(why[0].contains("it is told between two looks, from the second on"), "{why:?}");
+    let all = [Some(62.5), Some(12.25), Some(0.0)];
+    assert_eq!(activity(&mut reader), (all, Vec::new()));
+    // One figure fails, then the counters: neither is a zero, and one look later there is something to compare with.
+    replay(&path, &format!("{PLAIN}{COUNTERS}").replace("= 12.25", "= error 999"));
+    let (two, why) = activity(&mut reader);
+    assert_eq!(two, [Some(62.5), None, Some(0.0)]);
+    assert!(why[0].starts_with("gpu[0].tensor_active_percent: the driver says: "), "{why:?}");
+    replay(&path, &format!("{PLAIN}{COUNTERS}gpu0.gpm_sample = error 15\n"));
+    let (lost, why) = activity(&mut reader);
+    assert!(lost == [None; 3] && why[0].contains("the device is lost"), "{why:?}");
+    replay(&path, &format!("{PLAIN}{COUNTERS}"));
+    assert_eq!(activity(&mut reader).0, [None; 3]);
+    // The counters of each look are freed: the driver has no more than 64.
+    for _ in 0..200 {
+        assert_eq!(activity(&mut reader), (all, Vec::new()));
+    }
+    let sight = look_through(library).unwrap().remove(0);
+    assert_eq!(sight.reading.sm_active_percent, Some(62.5), "the doctor looks twice");
+}
+
+#[test]
+fn without_counters_of_activity_it_is_said_what_has_them() {
+    for (play, says) in [
+        ("", "unsupported: the device has no such counters (GPM): Hopper and its successors"),
+        ("gpu0.gpm = error 4", "unsupported: the driver tells it to the administrator only"),
+        ("gpu0.gpm = 1\ngpu0.mig = 1", "unsupported: it is not read where a device is split (MIG)"),
+    ] {
+        let (library, _folder) = playing(&format!("{PLAIN}{play}\n"));
+        let mut reader = NvmlReader::new(library);
+        for _ in 0..2 {
+            let (none, why) = activity(&mut reader);
+            assert_eq!(none, [None; 3], "{play}");
+            assert!(why[2].starts_with(&format!("gpu[0].dram_active_percent: {says}")), "{why:?}");
+        }
+    }
 }
 
 #[test]

@@ -4,9 +4,10 @@
 pub mod play;
 
 use std::ffi::{c_char, c_uint, c_ulonglong, c_void};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use play::{NOT_SUPPORTED, entries, number, said};
+use play::{NOT_SUPPORTED, decimal, entries, number, said};
 
 /// A device: its number, counted from 1; a part of one: that, and the number of the part above it.
 type Handle = *mut c_void;
@@ -15,6 +16,7 @@ const SUCCESS: c_uint = 0;
 const INVALID_ARGUMENT: c_uint = 2;
 const NOT_FOUND: c_uint = 6;
 const INSUFFICIENT_SIZE: c_uint = 7;
+const MEMORY: c_uint = 20;
 
 /// `gpu0.` or `gpu0.mig1.`.
 fn prefix(device: Handle) -> String {
@@ -241,6 +243,113 @@ words! {
     nvmlDeviceGetTotalEnergyConsumption: "energy" as c_ulonglong;
     nvmlDeviceGetCurrentClocksThrottleReasons: "throttle" as c_ulonglong;
     nvmlDeviceGetMaxMigDeviceCount: "mig_places" as c_uint;
+}
+
+/// `nvmlGpmSupport_t`.
+#[repr(C)]
+pub struct GpmSupport {
+    version: c_uint,
+    is_supported: c_uint,
+}
+
+/// # Safety
+/// As of NVML.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlGpmQueryDeviceSupport(
+    device: Handle,
+    support: *mut GpmSupport,
+) -> c_uint {
+    if unsafe { (*support).version } != 1 {
+        return INVALID_ARGUMENT;
+    }
+    let there = word(&of(device, "gpm")).or_else(|code| match code {
+        // A driver knows of every device whether it has them.
+        NOT_SUPPORTED => Ok(0),
+        code => Err(code),
+    });
+    unsafe { put(&raw mut (*support).is_supported, there) }
+}
+
+/// A sample of counters: the device, and how often one was taken of any before. 0: none yet.
+type Sample = *mut [u64; 2];
+
+/// How many samples are allocated and not freed.
+static SAMPLES: AtomicU64 = AtomicU64::new(0);
+
+/// More samples at once than anybody needs are those that somebody forgot.
+const MOST_SAMPLES: u64 = 64;
+
+/// # Safety
+/// As of NVML.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlGpmSampleAlloc(sample: *mut Sample) -> c_uint {
+    if SAMPLES.fetch_add(1, Ordering::Relaxed) >= MOST_SAMPLES {
+        return MEMORY;
+    }
+    unsafe { put(sample, Ok(Box::into_raw(Box::new([0; 2])))) }
+}
+
+/// # Safety
+/// As of NVML.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlGpmSampleFree(sample: Sample) -> c_uint {
+    SAMPLES.fetch_sub(1, Ordering::Relaxed);
+    drop(unsafe { Box::from_raw(sample) });
+    SUCCESS
+}
+
+/// # Safety
+/// As of NVML.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlGpmSampleGet(device: Handle, sample: Sample) -> c_uint {
+    static TAKEN: AtomicU64 = AtomicU64::new(0);
+    if let Err(code @ 4..) = word(&of(device, "gpm_sample")) {
+        return code;
+    }
+    let taken = TAKEN.fetch_add(1, Ordering::Relaxed) + 1;
+    unsafe { put(sample, Ok([device as u64, taken])) }
+}
+
+/// `nvmlGpmMetric_t`.
+#[repr(C)]
+pub struct GpmMetric {
+    id: c_uint,
+    code: c_uint,
+    value: f64,
+    names: [*const c_char; 3],
+}
+
+/// `nvmlGpmMetricsGet_t`.
+#[repr(C)]
+pub struct GpmMetrics {
+    version: c_uint,
+    count: c_uint,
+    samples: [Sample; 2],
+    metrics: [GpmMetric; 210],
+}
+
+/// Of two samples of one device, the older one first. The names lie where no memory is.
+///
+/// # Safety
+/// As of NVML.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlGpmMetricsGet(request: *mut GpmMetrics) -> c_uint {
+    let request = unsafe { &mut *request };
+    let [before, after] = request.samples.map(|sample| unsafe { *sample });
+    if request.version != 1 || before[0] != after[0] || before[1] == 0 || before[1] >= after[1] {
+        return INVALID_ARGUMENT;
+    }
+    for metric in request.metrics.iter_mut().take(request.count as usize) {
+        let key = match metric.id {
+            2 => "sm_active",
+            5 => "tensor_active",
+            10 => "dram_active",
+            _ => return INVALID_ARGUMENT,
+        };
+        metric.names = [8 as *const c_char; 3];
+        metric.code = unsafe { put(&raw mut metric.value, decimal(&of(after[0] as Handle, key))) };
+    }
+    SUCCESS
 }
 
 /// # Safety

@@ -121,6 +121,11 @@ pub fn number(key: &str) -> Result<u64, c_uint> {
     text.parse().map_err(|_| UNKNOWN)
 }
 
+/// A number with a fraction, or the code to return.
+pub fn decimal(key: &str) -> Result<f64, c_uint> {
+    said(key)?.parse().map_err(|_| UNKNOWN)
+}
+
 /// A list of entries `a:b:c`. `children` stands for each child of this process.
 pub fn entries(key: &str) -> Result<Vec<Vec<String>>, c_uint> {
     let text = said(key)?;
