@@ -161,7 +161,7 @@ pub fn default_rule(metric: &MetricName) -> Option<MetricRule> {
     let (direction, gate) = of_catalogue.or_else(own)?;
     Some(MetricRule {
         direction,
-        role: if gate.is_some() { Role::Gate } else { Role::Info },
+        role: if gate.is_some_and(|gate| gate.unasked) { Role::Gate } else { Role::Info },
         floor: gate.and_then(|gate| gate.floor),
         at_least: gate.and_then(|gate| gate.at_least),
         fallback: gate.and_then(|gate| gate.fallback).map(MetricName::from),
@@ -187,25 +187,22 @@ mod tests {
             let gated = rule.role == Role::Gate;
             assert!(!gated || rule.direction.is_some(), "{}", metric.name);
         }
-        let gated = CATALOGUE.iter().filter(|metric| metric.gate.is_some());
-        let gated: Vec<_> = gated.map(|metric| metric.name).collect();
-        assert_eq!(
-            gated,
-            [
-                "train.throughput_p75",
-                "train.step_latency_p25",
-                "train.step_latency_p50",
-                "serve.throughput_p75",
-                "serve.latency_p25",
-                "serve.latency_p50",
-                "serve.max_rate",
-                "memory.peak",
-                "gpu.memory_peak",
-                "tpu.memory_peak",
-                "command.time",
-            ]
-        );
         assert_eq!(default_rule(&"train.step_latency_p26".into()), None);
+    }
+
+    #[test]
+    fn how_each_metric_of_the_catalogue_is_judged() {
+        let mut text = String::new();
+        for metric in CATALOGUE.iter().filter(|metric| metric.better.is_some()) {
+            let name = MetricName::from(metric.id);
+            let rule = default_rule(&name).unwrap();
+            let floor = GatePolicy::default().floor_of(&name, &rule) * 100.0;
+            let least = rule.at_least.map(|least| format!(" and {}", metric.unit.show(least)));
+            let role = if rule.role == Role::Gate { "judged" } else { "where asked" };
+            let better = if rule.direction == Some(Better::Lower) { "lower" } else { "higher" };
+            text += &format!("{name}: {role}, {better}, {floor}%{}\n", least.unwrap_or_default());
+        }
+        insta::assert_snapshot!(text);
     }
 
     #[test]

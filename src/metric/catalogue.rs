@@ -76,6 +76,8 @@ pub enum Ceiling {
 /// How the gate judges a metric unless the policy says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gate {
+    /// Whether it is judged where nobody asks for that; else it is told, and the floors are for those who ask.
+    pub unasked: bool,
     /// The smallest change that counts, as a share; absent: the policy's.
     pub floor: Option<f64>,
     /// What the policy's floor is multiplied with, where it counts.
@@ -323,13 +325,21 @@ const METRIC: MetricDef = MetricDef {
 };
 
 /// Judged by the policy's floor.
-const GATE: Gate = Gate { floor: None, floor_factor: 1.0, at_least: None, fallback: None };
+const GATE: Gate =
+    Gate { unasked: true, floor: None, floor_factor: 1.0, at_least: None, fallback: None };
 
 /// A median: between runs on a shared machine it moves about twice as much as the lower quartile does.
 const GATE_MEDIAN: Gate = Gate { floor_factor: 2.0, ..GATE };
 
 /// A peak of an accelerator's memory hardly varies, but it comes in the allocator's blocks, and a small one by chance.
 const GATE_DEVICE_PEAK: Gate = Gate { floor: Some(0.02), at_least: Some(16.0 * MIB), ..GATE };
+
+/// A start is measured once a run, and depends on what the system has in memory: it is judged where somebody asks for it, and
+/// some milliseconds more are no finding.
+const GATE_START: Gate = Gate { unasked: false, at_least: Some(0.01), ..GATE };
+
+/// A count has no noise, and what a model is made of changes on purpose.
+const GATE_COUNT: Gate = Gate { unasked: false, floor: Some(0.001), ..GATE };
 
 const THROUGHPUT: MetricDef = MetricDef {
     group: "throughput",
@@ -394,8 +404,13 @@ const INTERFERENCE: MetricDef =
     MetricDef { group: "interference", unit: Unit::Percent, scope: Scope::Stages, ..METRIC };
 
 /// What a model is, as its worker says it.
-const MODEL: MetricDef =
-    MetricDef { group: "model", source: Source::Said, better: Some(Better::Lower), ..METRIC };
+const MODEL: MetricDef = MetricDef {
+    group: "model",
+    source: Source::Said,
+    better: Some(Better::Lower),
+    gate: Some(GATE_COUNT),
+    ..METRIC
+};
 
 /// A price, in the currency of `[cost]`.
 const COST: MetricDef = MetricDef {
@@ -500,6 +515,8 @@ catalogue![
         scope: Scope::Train,
         source: Source::Fetch,
         better: Some(Better::Lower),
+        // Twice next to nothing is next to nothing.
+        gate: Some(Gate { unasked: false, at_least: Some(1.0), ..GATE }),
         about: "share of the time of the training steps in which they waited for their data, as the program says it",
         ..UTILISATION
     },
@@ -585,6 +602,7 @@ catalogue![
         name: "serve.first_latency",
         unit: Unit::Seconds,
         source: Source::Said,
+        gate: Some(Gate { at_least: Some(0.001), ..GATE_START }),
         about: "time of the first request of all, before any warm-up: a cold start, once the process is ready",
         ..MODEL
     },
@@ -673,6 +691,8 @@ catalogue![
         scope: Scope::Stages,
         source: Source::CpuPerSample,
         better: Some(Better::Lower),
+        // What it finds the times of steps and requests mostly find as well, and each metric more costs the others power.
+        gate: Some(Gate { unasked: false, ..GATE }),
         about: "CPU time of the process tree over the phase (its mean use while the sampler looked, x the length), warm-up and validation included / samples trained on or served in it",
         ..METRIC
     },
@@ -845,6 +865,7 @@ catalogue![
         group: "start",
         unit: Unit::Seconds,
         source: Source::Start(StartOf::Ready),
+        gate: Some(GATE_START),
         about: "from the start of the process until it is ready: libraries, model and requests are loaded, and the first warm-up, request or step begins",
         ..COUNTER
     },
@@ -853,6 +874,7 @@ catalogue![
         group: "start",
         unit: Unit::Seconds,
         source: Source::Start(StartOf::Load),
+        gate: Some(GATE_START),
         about: "the part of start.time spent loading and building the model and the data of requests",
         ..COUNTER
     },

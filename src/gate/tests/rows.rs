@@ -308,6 +308,41 @@ fn memory_must_grow_by_the_floor_and_by_a_mebibyte() {
     }
 }
 
+/// Calls the peaks of a side figures of another metric, of this size.
+fn in_place_of_peaks(side: &mut Side, name: &str, unit: &str, of: f64) {
+    for figure in figures(side, PEAK) {
+        // The same in each run, or with the noise of the lab.
+        let noise = if name == "model.bytes" { 1.0 } else { figure.value.unwrap() / 3e8 };
+        (figure.value, figure.unit) = (Some(of * noise), unit.to_owned());
+        figure.metric = name.into();
+    }
+}
+
+#[test]
+fn what_is_judged_only_where_it_is_asked_for_has_floors_of_its_own() {
+    let asked = |name: &str, unit: &str, (old, new): (f64, f64), role: Role| {
+        let (mut baseline, mut candidate) = pair(14);
+        in_place_of_peaks(&mut baseline, name, unit, old);
+        in_place_of_peaks(&mut candidate, name, unit, new);
+        let found = judge(&baseline, &candidate, &policy(name, rule(role))).unwrap();
+        row(&found, "mlp", name).verdict
+    };
+    for (name, unit, sizes, expected) in [
+        // A count has no noise: a thousandth more is found, and the same is the same.
+        ("model.bytes", "bytes", (4e6, 4e6), Pass),
+        ("model.bytes", "bytes", (4e6, 4.004e6), Regressed),
+        ("model.bytes", "bytes", (4.004e6, 4e6), RowVerdict::Improved),
+        ("start.time", "s", (0.4, 0.5), Regressed),
+        ("start.time", "s", (0.02, 0.025), Pass),
+        ("train.data_wait", "%", (0.1, 0.4), Pass),
+        ("train.data_wait", "%", (10.0, 14.0), Regressed),
+        ("cpu.time_per_sample", "s", (1e-5, 1.2e-5), Regressed),
+    ] {
+        assert_eq!(asked(name, unit, sizes, Role::Gate), expected, "{name} {sizes:?}");
+        assert_eq!(asked(name, unit, sizes, Role::Info), Info, "{name} {sizes:?}");
+    }
+}
+
 #[test]
 fn other_machines_are_not_compared_unless_they_are_the_subject() {
     let (baseline, mut candidate) = pair(10);
