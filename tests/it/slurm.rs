@@ -222,6 +222,12 @@ impl Cluster {
         distinct.sort();
         distinct.dedup();
         assert_eq!((runs.len(), distinct.len()), (cells, cells), "{runs:?}");
+        self.is_sound();
+    }
+
+    /// Nothing of what is published is torn.
+    #[track_caller]
+    fn is_sound(&self) {
         for file in self.lab.files().iter().filter(|file| file.starts_with("results/t/parts/")) {
             if Path::new(file).extension().is_some_and(|end| end == "json") {
                 serde_json::from_slice::<Value>(&fs::read(self.lab.path(file)).unwrap()).unwrap();
@@ -438,6 +444,38 @@ fn who_waits_no_longer_ends_no_task() {
     cluster.is_whole(2);
 }
 
+/// What is known of tasks that were killed before they could say so, when the controller has forgotten them as well.
+#[test]
+fn accounts_know_the_end_of_a_task_that_is_forgotten() {
+    for (accounts, says) in [("1", "2 tasks: 2 failed\n"), ("", "2 tasks: 2 lost\n")] {
+        let Some(cluster) = Cluster::up(Lab::new(&grid(2, 50)), &[("ACCOUNTS", accounts)]) else {
+            return;
+        };
+        cluster.submit(&[]).exits(0);
+        cluster.until("two tasks at work", || cluster.at_work() == 2);
+        let job = fs::read_to_string(cluster.lab.file("submissions/0001/job")).unwrap();
+        cluster.slurm(&["scancel", "-b", "-s", "KILL", &format!("{job}_[0-1]")]);
+        let queue = || cluster.slurm(&["squeue", "-h", "-r", "-t", "all", "-o", "%T"]);
+        cluster.until("their end", || queue() == "FAILED\nFAILED\n");
+        let ended = || cluster.slurm(&["sacct", "-X", "-P", "-n", "-j", &job, "-o", "JobID,State"]);
+        cluster.until("accounts", || {
+            accounts.is_empty() || ended() == format!("{job}_0|FAILED\n{job}_1|FAILED\n")
+        });
+        cluster.fail(&["controller"]);
+        for file in ["job_state", "job_state.old"] {
+            // It may have written one of them only.
+            let _ = fs::remove_file(cluster.folder.join("state").join(file));
+        }
+        cluster.fail(&["restart"]);
+        cluster.until("its queue", || queue().is_empty());
+        let status = cluster.call(&["status", "results/t"]).exits(0);
+        assert!(status.stdout.starts_with(&format!("t: {says}")), "{status:#?}");
+        let shown = cluster.submit(&["--resume", "--wait"]).exits(0);
+        assert!(shown.stdout.contains("2 ok"), "{shown:#?}");
+        cluster.is_whole(2);
+    }
+}
+
 /// What of the cluster is down, and what has happened so far.
 struct Faults<'a> {
     cluster: &'a Cluster,
@@ -518,21 +556,32 @@ impl Faults<'_> {
     }
 }
 
-/// `PERFTUNE_SLURM_SCHEDULES` says how many schedules of faults are played; one takes half a minute.
+/// Stops the task for a second at a moment of the first tenths of a second of its work, so that what fails meets it anywhere in that.
+const STOPS: &str = "engine.setup=[\"(sleep 0.$((RANDOM % 20 + 10)); kill -STOP $$; sleep 1; kill -CONT $$) &\"]";
+
+/// `PERFTUNE_SLURM_SCHEDULES` says how many schedules of faults are played, from which seed `PERFTUNE_SLURM_SEED`; one takes half
+/// a minute.
 #[test]
 fn whatever_fails_in_the_cluster_each_cell_has_one_result() {
-    let asked = std::env::var("PERFTUNE_SLURM_SCHEDULES").ok().and_then(|text| text.parse().ok());
-    for seed in 1..=asked.unwrap_or(1) {
-        let Some(cluster) = Cluster::up(Lab::new(&grid(9, 20)), &[]) else { return };
-        cluster.submit(&[]).exits(0);
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let first = number("PERFTUNE_SLURM_SEED").unwrap_or(1);
+    for seed in first..first + number("PERFTUNE_SLURM_SCHEDULES").unwrap_or(1) {
+        let Some(cluster) = Cluster::up(shards::lab(), &[]) else { return };
+        cluster.submit(&["--set", STOPS]).exits(0);
         let (cluster, random, nodes) = (&cluster, Random(seed), BTreeSet::new());
         let mut faults = Faults { cluster, random, nodes, controller: false, said: Vec::new() };
         (0..8).for_each(|_| faults.step());
         faults.end();
         let said = faults.said;
         cluster.until("nine results", || cluster.goes_on() && cluster.parts() == 9);
-        assert_eq!(cluster.parts(), 9, "seed {seed}, {said:?}: {}", cluster.state());
-        cluster.is_whole(9);
-        eprintln!("seed {seed}: {said:?}, {:?}", cluster.ends());
+        // Copies that lost may still write to folders of their own.
+        let report = cluster.call(&["report", "results/t"]).exits(0);
+        assert!(report.stderr.is_empty(), "seed {seed}, {said:?}: {report:#?}");
+        cluster.lab.run(&["-q", "--out", "results/one"]).exits(0);
+        same_reports(&cluster.lab, "results/t", "results/one");
+        cluster.is_sound();
+        let ends = cluster.ends();
+        assert!(ends["published"] <= 9, "seed {seed}, {said:?}: {ends:?}");
+        eprintln!("seed {seed}: {said:?}, {ends:?}");
     }
 }

@@ -3,6 +3,7 @@
 # on the loopback interface alone. Its packages are installed where they are missing, for which it must be root.
 #   usage: up.sh FOLDER
 #   FIRST_PORT=27817  NODES=2  NODE_CPUS=2  MAX_ARRAY=1001  MIN_JOB_AGE=300
+#   ACCOUNTS=1  with slurmdbd and a MariaDB of its own, so that sacct works
 # Prints the path of the configuration: every command of Slurm needs SLURM_CONF with it. down.sh stops what was started.
 set -euo pipefail
 folder=$1
@@ -16,7 +17,9 @@ fail() {
 }
 
 missing=()
-for pair in munged:munge slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client; do
+needs=(munged:munge slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client)
+[ -z "${ACCOUNTS:-}" ] || needs+=(slurmdbd:slurmdbd mariadbd:mariadb-server)
+for pair in "${needs[@]}"; do
     command -v "${pair%%:*}" > /dev/null || missing+=("${pair##*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -51,6 +54,48 @@ munged --key-file="$folder/etc/munge.key" --socket="$folder/munge/socket" --pid-
     --log-file="$folder/log/munged.log" --seed-file="$folder/munge/seed"
 keep munged "$folder/munge/pid"
 
+accounts="AccountingStorageType=accounting_storage/none"
+if [ -n "${ACCOUNTS:-}" ]; then
+    mkdir "$folder/db"
+    as=()
+    if [ "$(id -u)" = 0 ]; then as=(--user=mysql) && chown mysql "$folder/db"; fi
+    mariadb-install-db --no-defaults "${as[@]}" --datadir="$folder/db/data" --auth-root-authentication-method=normal --skip-test-db \
+        > "$folder/log/mariadb.log" 2>&1 || fail "no database: $(tail -n 2 "$folder/log/mariadb.log")"
+    # On no port, for whoever can reach the socket.
+    nohup mariadbd --no-defaults "${as[@]}" --datadir="$folder/db/data" --socket="$folder/db/socket" --pid-file="$folder/db/pid" \
+        --skip-networking --innodb-buffer-pool-size=64M --innodb-lock-wait-timeout=900 >> "$folder/log/mariadb.log" 2>&1 < /dev/null &
+    keep mariadbd "$folder/db/pid"
+    sql() { mariadb --no-defaults -S "$folder/db/socket" -u root -e "$1" > /dev/null 2>&1; }
+    for _ in $(seq 100); do sql "select 1" && break; sleep 0.1; done
+    sql "create database slurm_acct_db; create user 'slurm'@'localhost' identified by 'slurm'; grant all on slurm_acct_db.* to 'slurm'@'localhost'" \
+        || fail "the database takes no user"
+    port=$((first_port + nodes + 1))
+    (umask 077; cat > "$folder/etc/slurmdbd.conf" << END
+AuthType=auth/munge
+AuthInfo=socket=$folder/munge/socket
+DbdHost=$host
+DbdAddr=127.0.0.1
+DbdPort=$port
+SlurmUser=$(id -un)
+LogFile=$folder/log/slurmdbd.log
+PidFile=$folder/run/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=slurm
+StoragePass=slurm
+StorageLoc=slurm_acct_db
+CommunicationParameters=NoInAddrAny
+END
+    )
+    SLURM_CONF=$folder/etc/slurm.conf MYSQL_UNIX_PORT=$folder/db/socket slurmdbd
+    keep slurmdbd "$folder/run/slurmdbd.pid"
+    accounts="AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort=$port
+AccountingStoragePass=$folder/munge/socket
+JobAcctGatherType=jobacct_gather/linux"
+fi
+
 # A lost node is noticed in seconds, and what was requeued need not wait for two minutes, as in a cluster of many nodes.
 cat > "$folder/etc/slurm.conf" << END
 ClusterName=perftune
@@ -76,7 +121,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
 ReturnToService=2
-AccountingStorageType=accounting_storage/none
+$accounts
 JobRequeue=1
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -99,6 +144,12 @@ if [ "$(printf '%s\n23.11\n' "$version" | sort -V | head -n 1)" = 23.11 ]; then
 fi
 export SLURM_CONF=$folder/etc/slurm.conf
 
+# A controller that does not reach its accounts dies.
+for _ in $(seq 200); do
+    [ -n "${ACCOUNTS:-}" ] || break
+    sacctmgr -n list cluster > /dev/null 2>&1 && break
+    sleep 0.1
+done
 slurmctld
 keep slurmctld "$folder/run/slurmctld.pid"
 for node in $(seq "$nodes"); do slurmd -N "n$node"; done
