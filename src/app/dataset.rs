@@ -44,7 +44,10 @@ pub struct Added {
 
 /// Describes data. Everything is read before anything is written.
 pub fn add(request: &AddRequest<'_>) -> Result<Added, Fault> {
-    let path = fs_err::canonicalize(request.path)?;
+    let path = request.path.canonicalize().map_err(|error| {
+        Fault::new(format!("{}: {error}", request.path.display()))
+            .hint("name a file or a folder of data")
+    })?;
     let name = name(request, &path)?;
     let out = request.out.map_or_else(|| Path::new("datasets").join(&name), Path::to_owned);
     let file = out.join(MANIFEST);
