@@ -290,7 +290,7 @@ mod tests {
             ),
             (
                 vec![stretch(0, 500, None), stretch(500, 1000, Some(Thermal))],
-                Some("50% of the time the machine was held back (thermal 50%)"),
+                Some("50% of the time the machine was throttled (thermal 50%)"),
             ),
             (
                 vec![

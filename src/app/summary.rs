@@ -286,7 +286,7 @@ mod tests {
                 [5, 1, 5],
                 Some(0.9),
                 2,
-                "an interval of what a model is like needs 3 runs; 1 run not trained to the end left out",
+                "an interval for a property of the model needs 3 runs; 1 run not trained to the end left out",
             ),
             ([1, 1, 0], None, 0, "3 runs not trained to the end left out"),
         ] {

@@ -188,7 +188,7 @@ mod tests {
         for (body, says) in [
             ("alpha = 0.0", "above 0 and at most 0.2"),
             ("alpha = '30%'", "at most \"20%\""),
-            ("alpha = 1e-9", "no p value can be as small"),
+            ("alpha = 1e-9", "no p value reaches alpha"),
             ("floor = 0.05", "write \"5%\""),
             ("floor = '0%'", "from \"0.1%\""),
             ("draws = 50", "write draws = 99 or more"),
@@ -214,7 +214,7 @@ mod tests {
             ("metrics.memory.peak.fallback = 'cpu.time'", "cannot stand in"),
             ("metrics.memory.peak.fallback = 'cpu.tme'", "`cpu.time`?"),
             ("metrics.cpu.utilisation.role = 'gate'", "direction = \"lower\" or"),
-            ("metrics.cpu.time.floor = '1%'", "would decide nothing"),
+            ("metrics.cpu.time.floor = '1%'", "has no effect"),
             ("retired.a = 'gone'", "YYYY-MM-DD"),
             ("retired.a = 2026-01-31", "in quotes, not the date"),
             ("retired.a.b = '2026-01-31 x'", "needs quotes"),

@@ -148,7 +148,7 @@ mod tests {
             ("{ from = 1, to = 8, scale = 'log2', steps = 4 }", "so it has no `steps`"),
             ("{ from = 1, to = inf, steps = 2 }", "`to` must be a number that is finite"),
             ("{ from = '1', to = 2, steps = 2 }", "`from` must be a number"),
-            ("{ from = 1, to = 3, steps = 4 }", "not so many whole numbers as 4 steps"),
+            ("{ from = 1, to = 3, steps = 4 }", "fewer whole numbers than 4 steps need"),
             ("{ from = 1, to = 3, step = 4 }", "did you mean `steps`?"),
         ] {
             let error = values(range, true).unwrap_err();

@@ -235,7 +235,7 @@ mod tests {
     fn what_is_no_declaration_is_refused() {
         for (text, says) in [
             (r#"{"name":"memory.peak"}"#, "letters"),
-            (r#"{"name":"train_loss"}"#, "perftune's"),
+            (r#"{"name":"train_loss"}"#, "is a metric of perftune"),
             (r#"{"name":""}"#, "a letter first"),
             (r#"{"name":"\u001b[31m"}"#, "a letter first"),
             (r#"{"name":"f1","unit":"furlong"}"#, "unknown unit `furlong`"),

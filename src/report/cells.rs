@@ -326,7 +326,7 @@ mod tests {
             known,
             interval: Some(Basis::Between),
             note: if known == Some(false) {
-                "±17% after 3 runs, ±5% would take some 14 more".to_owned()
+                "±17% after 3 runs, ±5% would take about 14 more".to_owned()
             } else {
                 String::new()
             },

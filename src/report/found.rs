@@ -104,7 +104,7 @@ impl Found {
         self.recommended.first().is_some_and(|choice| choice.cell == cell)
     }
 
-    /// `searched 30 of 300 cells, told of 12 by earlier runs`.
+    /// `searched 30 of 300 cells, knowing 12 from earlier runs`.
     pub(super) fn extent(&self) -> String {
         let told = match self.earlier {
             0 => String::new(),
@@ -230,7 +230,7 @@ mod tests {
             ),
             (
                 Found { is_hopeless: true, runs: 8, ..found(&[]) },
-                "nothing is recommended: all 8 runs failed, so the search was given up\n",
+                "nothing is recommended: all 8 runs failed, so the search stopped\n",
             ),
         ] {
             assert_eq!(found.text(None, &[], 400), says);
@@ -242,6 +242,6 @@ mod tests {
         );
         assert_eq!(found(&[]).extent(), "searched 28 of 300 cells");
         let told = Found { earlier: 12, ..found(&[]) };
-        assert_eq!(told.extent(), "searched 28 of 300 cells, told of 12 by earlier runs");
+        assert_eq!(told.extent(), "searched 28 of 300 cells, knowing 12 from earlier runs");
     }
 }

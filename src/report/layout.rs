@@ -405,9 +405,10 @@ mod tests {
     fn what_has_no_room_is_named() {
         let lacks = |width| fitting(columns(), width).lacks();
         assert_eq!(lacks(25), None);
-        let says = "no room for note: COLUMNS=200 or --format csv shows them";
+        let says = "columns that do not fit: note; COLUMNS=200 or --format csv shows them";
         assert_eq!(lacks(20).as_deref(), Some(says));
-        let says = "no room for rate k/s, note: COLUMNS=200 or --format csv shows them";
+        let says =
+            "columns that do not fit: rate k/s, note; COLUMNS=200 or --format csv shows them";
         assert_eq!(lacks(10).as_deref(), Some(says));
     }
 

@@ -203,7 +203,7 @@ mod tests {
         let mut early = completed();
         (early.stop.reason, early.epochs) = (StopReason::Infeasible, 0);
         early.saved_s_at_least = Some(240.9);
-        let says = "\n1 infeasible run ended early; at least 4 min 00 s of training were not spent.\n\n1 run: ";
+        let says = "\n1 infeasible run ended early; at least 4 min 00 s of training were saved.\n\n1 run: ";
         let text = document("x", &[early], &Closing::default());
         assert!(text.contains(says), "{text}");
         let without = document("x", &[completed()], &Closing::default());

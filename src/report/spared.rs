@@ -5,7 +5,7 @@ use crate::event::{RunRecord, StopReason};
 use crate::metric::MetricId;
 use crate::units;
 
-/// `6 infeasible runs ended early; at least 4 min 05 s of training were not spent`, and the same of those out of reach. Nothing
+/// `6 infeasible runs ended early; at least 4 min 05 s of training were saved`, and the same of those out of reach. Nothing
 /// where no such run would have trained on.
 pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
     let infeasible =
@@ -103,14 +103,12 @@ mod tests {
             (vec![whole.clone(), over, untaught, command], None),
             (
                 vec![short.clone(), long, whole],
-                Some(
-                    "2 infeasible runs ended early; at least 4 min 06 s of training were not spent",
-                ),
+                Some("2 infeasible runs ended early; at least 4 min 06 s of training were saved"),
             ),
             (
                 vec![short.clone(), reach.clone(), reach],
                 Some(
-                    "1 infeasible run ended early; at least 5.25 s of training were not spent; 2 runs out of reach ended early; at least 8 min 01 s of training were not spent",
+                    "1 infeasible run ended early; at least 5.25 s of training were saved; 2 runs out of reach ended early; at least 8 min 01 s of training were saved",
                 ),
             ),
             (
@@ -119,19 +117,17 @@ mod tests {
             ),
             (
                 vec![before.clone(), before.clone()],
-                Some("2 infeasible runs ended early; their training was not begun"),
+                Some("2 infeasible runs ended early; their training had not begun"),
             ),
             (
                 vec![short, before.clone(), before],
                 Some(
-                    "3 infeasible runs ended early; at least 5.25 s of training were not spent; the training of 2 was not begun",
+                    "3 infeasible runs ended early; at least 5.25 s of training were saved; the training of 2 had not begun",
                 ),
             ),
             (
                 vec![unknown],
-                Some(
-                    "1 infeasible run ended early; how long it would have trained is not known for certain",
-                ),
+                Some("1 infeasible run ended early; how much training time it saved is not known"),
             ),
         ] {
             assert_eq!(spared(&records).as_deref(), says);

@@ -543,7 +543,7 @@ mod tests {
     #[test]
     fn what_would_decide_a_limit_is_said_once_for_all_runs() {
         let table = summary(&[undecided(), completed(), undecided()], &closing(), 400);
-        let says = "what would decide it: longer stages bring its bounds together";
+        let says = "what would decide it: longer stages narrow its bounds";
         assert_eq!(table.matches(says).count(), 1, "{table}");
         assert!(!summary(&[completed()], &closing(), 400).contains("what would decide"));
     }

@@ -124,7 +124,7 @@ mod tests {
         );
         assert_eq!(
             why(states[6], true),
-            "Slurm says OUT_OF_MEMORY; the task has left no word of its end"
+            "Slurm says OUT_OF_MEMORY; the task has left no record of its end"
         );
         assert_eq!(why(states[2], true), "on n1");
         assert!(why(states[6], false).contains("the node may not see this folder"));

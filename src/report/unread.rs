@@ -59,7 +59,7 @@ mod tests {
             unread(&three),
             [
                 format!("f1 was not read in 2 of 3 runs: {pattern}"),
-                "f1 was not read in 1 of 3 runs: it left no f1.json".to_owned()
+                "f1 was not read in 1 of 3 runs: the command wrote no f1.json".to_owned()
             ]
         );
     }

@@ -88,9 +88,8 @@ mod tests {
         assert_eq!(says(&both[1..]), "", "nothing of it is in the table");
         let three = [infeasible(false), infeasible(false), left(), completed()];
         let said = says(&three);
-        let begins = format!(
-            "no test accuracy in 3 of 4 runs: in 2 {broken}; in 1 training was left before"
-        );
+        let begins =
+            format!("no test accuracy in 3 of 4 runs: in 2 {broken}; in 1 training ended early");
         assert!(said.starts_with(&begins), "{said}");
     }
 

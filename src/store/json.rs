@@ -131,7 +131,10 @@ mod tests {
         }
         let changed = text.replace("\"g\"", "\"h\"");
         let error = open::<Value>(changed.as_bytes(), path).unwrap_err().to_string();
-        assert!(error.contains("manifest.json is not as perftune wrote it"), "{error}");
+        assert!(
+            error.contains("manifest.json has been changed since perftune wrote it"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn what_is_not_whole_is_no_baseline() {
     other.as_object_mut().unwrap().remove("checksum");
     other["session"] = "../../elsewhere".into();
     fs::write(lab.file("manifest.json"), other.to_string()).unwrap();
-    add("no name of a file");
+    add("cannot be a file name");
     other.as_object_mut().unwrap().remove("fingerprint");
     other["session"] = "a".into();
     fs::write(lab.file("manifest.json"), other.to_string()).unwrap();

@@ -745,7 +745,7 @@ fn nothing_is_written_over_what_is_compared_nor_twice() {
     let before = manifest();
     let over = ["both", "--write", "json=both/baseline/manifest.json"];
     let found = check(&lab, &over).exits(2);
-    assert!(one_line(&found.stderr).contains("belongs to what is compared"), "{found:#?}");
+    assert!(one_line(&found.stderr).contains("is one of the inputs"), "{found:#?}");
     assert_eq!(manifest(), before);
     let twice = ["both", "--write", "json=v.json", "--write", "junit=./v.json"];
     let found = check(&lab, &twice).exits(2);

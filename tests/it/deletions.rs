@@ -185,7 +185,7 @@ fn a_manifest_that_is_removed_while_runs_are_made_is_noticed() {
     running.until_phase("train");
     fs::remove_file(lab.file("manifest.json")).unwrap();
     let shown = running.end().exits(0);
-    assert!(shown.stderr.contains("manifest.json while the runs were made"), "{}", shown.stderr);
+    assert!(shown.stderr.contains("manifest.json was removed during the runs"), "{}", shown.stderr);
     assert!(lab.file("manifest.json").exists());
     lab.call(&["report", "results/t"]).exits(0);
 }

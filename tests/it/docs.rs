@@ -239,8 +239,9 @@ fn anchor(heading: &str) -> String {
 }
 
 #[test]
-fn every_link_of_the_pages_leads_somewhere() {
+fn every_link_of_the_pages_leads_somewhere_and_some_link_leads_to_every_page() {
     let mut count = 0;
+    let mut linked = Vec::new();
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         for target in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
@@ -251,6 +252,8 @@ fn every_link_of_the_pages_leads_somewhere() {
             let (file, section) = target.split_once('#').unwrap_or((target, ""));
             let to = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
             assert!(to.exists(), "{}: {target}", page.display());
+            let to = to.canonicalize().unwrap();
+            linked.extend((!file.is_empty()).then(|| to.clone()));
             if !section.is_empty() {
                 let text = fs::read_to_string(&to).unwrap();
                 let mut headings = text.lines().filter(|line| line.starts_with('#'));
@@ -260,6 +263,9 @@ fn every_link_of_the_pages_leads_somewhere() {
         }
     }
     assert!(count > 20, "{count}");
+    let alone = pages().into_iter().skip(1).map(|page| page.canonicalize().unwrap());
+    let alone: Vec<PathBuf> = alone.filter(|page| !linked.contains(page)).collect();
+    assert!(alone.is_empty(), "no page links to {alone:?}");
 }
 
 /// At most 250 lines and 14 KiB, and nothing but a table or a link is wider than a terminal.

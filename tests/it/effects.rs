@@ -105,9 +105,9 @@ fn where_there_is_nothing_to_tell_it_is_said() {
     for (folders, more, says) in [
         (&["one"][..], &[][..], "there is one cell: an effect is a difference between cells"),
         (&["failed"], &[], "no run ended by itself, so no effect can be estimated"),
-        (&["empty"], &[], "empty holds no results of perftune"),
-        (&["one", "failed"], &[], "--effects speaks of one results folder"),
-        (&["results/t/runs"], &[], "holds no results of perftune"),
+        (&["empty"], &[], "empty is not a results folder of perftune"),
+        (&["one", "failed"], &[], "--effects takes one results folder"),
+        (&["results/t/runs"], &[], "is not a results folder of perftune"),
         (&["results/t"], &["--per-run"], "cannot be used with"),
     ] {
         let shown = lab.call(&[&["report", "--effects"], folders, more].concat()).exits(2);

@@ -242,7 +242,7 @@ fn a_limit_on_energy_ends_the_run() {
         assert!(record["wall_s"].as_f64().unwrap() < 10.0, "{shown:?}");
     } else {
         let total = metric(&lab, "run", "cpu.energy");
-        assert!(total["note"].contains("others took"), "{total:?}");
+        assert!(total["note"].contains("other work took"), "{total:?}");
     }
 }
 

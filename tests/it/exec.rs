@@ -195,7 +195,7 @@ fn what_cannot_be_run_is_said_before_anything_is_written() {
         let shown = lab.call(args).exits(2);
         assert!(shown.stderr.contains("the command goes after `--`"), "{}", shown.stderr);
     }
-    assert!(!lab.call(&["exec", "--tru", "--", "true"]).exits(2).stderr.contains("stands after"));
+    assert!(!lab.call(&["exec", "--tru", "--", "true"]).exits(2).stderr.contains("goes after"));
     // Results that are there are not overwritten.
     lab.call(&["exec", "--", "true"]).exits(0);
     let shown = lab.call(&["exec", "--", "true"]).exits(2);

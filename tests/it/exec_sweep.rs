@@ -158,7 +158,7 @@ fn an_axis_that_is_built_in_is_swept_like_in_a_grid() {
     for (axis, says) in [
         ("batch_size=0", "must be a whole number"),
         ("learning_rate=fast", "`learning_rate` must be"),
-        ("model=a", "a command is a model with data of its own"),
+        ("model=a", "a command brings its own data"),
         ("batch_size=64", "nothing uses the axis `batch_size`"),
     ] {
         let command =
@@ -218,7 +218,7 @@ fn the_budget_ends_a_sweep_and_resume_runs_the_rest() {
     // A round is in an order of its own: either cell may be first.
     let shown = lab.call(&exec(&flags, &["sleep", "{n}"]));
     assert!(matches!(shown.code, Some(0 | 2)), "{shown:?}");
-    let says = ["--resume runs the rest", "the budget was used up"];
+    let says = ["--resume runs the rest", "the budget ran out"];
     assert!(
         says.iter().any(|says| (shown.stdout.clone() + &shown.stderr).contains(says)),
         "{shown:?}"
@@ -272,7 +272,7 @@ fn a_setup_that_fails_ends_its_cell_alone_and_says_why() {
         let shown = lab.call(&args).exits(3);
         let row = lab.report("sh-n_4");
         assert_eq!(row["status"], "failed");
-        let said = "exit $(($1 - 1))' sh 4` exited with code 3; it said last: no-4";
+        let said = "exit $(($1 - 1))' sh 4` exited with code 3; its last output: no-4";
         assert!(row["failure"].starts_with(&format!("{kind} failed: `sh -c ")), "{row:?}");
         assert!(row["failure"].ends_with(said), "{row:?}");
         assert!(shown.stdout.contains(&format!("1 completed, 1 {kind}")), "{}", shown.stdout);
@@ -300,7 +300,7 @@ fn a_cleanup_that_fails_is_a_warning() {
     let shown = lab.call(&args).exits(3);
     let says = "warning: cleanup failed: sh-n_1: `sh -c";
     assert!(
-        shown.stderr.contains(says) && shown.stderr.contains("it said last: no-1"),
+        shown.stderr.contains(says) && shown.stderr.contains("its last output: no-1"),
         "{shown:?}"
     );
 }
@@ -469,6 +469,6 @@ fn a_failure_says_what_the_command_said_last() {
     let flags = ["-L", "script=nosuch.py,neither.py", "--repeat", "1"];
     let shown = lab.call(&exec(&flags, &["python3", "{script}"])).exits(3);
     let told = shown.stdout.replace("\n  ", " ");
-    let (_, last) = told.split_once("it said last: ").unwrap();
+    let (_, last) = told.split_once("its last output: ").unwrap();
     assert!(last.lines().next().unwrap().contains("can't open file"), "{told}");
 }

@@ -261,7 +261,7 @@ fn a_worker_that_lingers_has_done_its_work() {
     lab.run(&[]).exits(0);
     assert_eq!(lab.report(BROKEN)["status"], "completed");
     let warnings = lab.record(BROKEN)["warnings"].to_string();
-    assert!(warnings.contains("did not leave after its last message"), "{warnings}");
+    assert!(warnings.contains("did not exit after its last message"), "{warnings}");
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_system_that_gives_no_threads_is_told_of() {
         let shown = lab.perftune_below(&below, &["run", "grid.toml", "--fresh"]).output().unwrap();
         // Below some size the loader of the system ends it by a signal.
         assert!(matches!(shown.status.code(), None | Some(2 | 3 | 127)), "{mib}: {shown:?}");
-        told |= String::from_utf8_lossy(&shown.stderr).contains("gives no thread");
+        told |= String::from_utf8_lossy(&shown.stderr).contains("cannot start a thread");
     }
     assert!(told);
 }

@@ -210,7 +210,7 @@ fn a_budget_ends_all_lanes() {
     let lab = lab();
     let shown = lab.run(&["--jobs", "2", "--repeat", "1000", "--budget", "3s"]).exits(0);
     let says = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(says.contains("the budget is used up: --resume runs the rest"), "{says}");
+    assert!(says.contains("the budget has run out: --resume runs the rest"), "{says}");
     assert!(!whole(&lab).is_empty());
 }
 

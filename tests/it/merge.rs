@@ -220,8 +220,8 @@ fn what_is_no_part_of_the_grid_is_refused() {
     for (parts, says) in [
         (&["results/t-1-of-3", "./results/t-1-of-3"][..], "a results folder is given twice"),
         (&["results/t-1-of-3", "results/t-exec"], "does not say of which grid it is a part"),
-        (&["results/t-1-of-3", "results/empty"], "holds no results of perftune"),
-        (&["results/t-1-of-3", "results/gone"], "holds no results of perftune"),
+        (&["results/t-1-of-3", "results/empty"], "is not a results folder of perftune"),
+        (&["results/t-1-of-3", "results/gone"], "is not a results folder of perftune"),
     ] {
         let shown = merge(&lab, parts, &[]).exits(2);
         assert!(flat(&shown.stderr).contains(says), "{shown:#?}");

@@ -256,14 +256,14 @@ fn an_unchanged_program_is_read_and_what_it_does_not_say_is_absent_for_a_reason(
     let log = lab.text(&format!("runs/{}/stderr.log", f1["run"]));
     assert!(log.contains("f1=0.5") && log.contains("lag=4"), "{log}");
 
-    let stale = "left.json is as it was before the run, so it is not of this one";
-    let json = "left.json is no JSON: expected ident at line 1 column 2";
+    let stale = "left.json did not change during the run, so it is of an earlier one";
+    let json = "left.json is not JSON: expected ident at line 1 column 2";
     for (f, r, says) in [
         ("0.5", "none", ["", stale]),
         ("0.5", "text", ["", json]),
-        ("0.5", "true", ["", "what was found last, \"true\", is no number"]),
-        ("1.2.3", "0.75", ["what was found last, \"1.2.3\", is no number", ""]),
-        ("infinity", "0.75", ["the worker said inf", ""]),
+        ("0.5", "true", ["", "the last match, \"true\", is not a number"]),
+        ("1.2.3", "0.75", ["the last match, \"1.2.3\", is not a number", ""]),
+        ("infinity", "0.75", ["the worker reported inf", ""]),
     ] {
         let ([f1, _, recall], verdict) = run(f, r);
         for (row, says) in [f1, recall].iter().zip(says).filter(|(_, says)| !says.is_empty()) {
@@ -272,7 +272,7 @@ fn an_unchanged_program_is_read_and_what_it_does_not_say_is_absent_for_a_reason(
         assert_eq!(verdict, "undecided", "{f} {r}");
     }
     fs::remove_file(lab.path("left.json")).unwrap();
-    assert_eq!(run("0.5", "none").0[2]["note"], "it left no left.json");
+    assert_eq!(run("0.5", "none").0[2]["note"], "the command wrote no left.json");
     let unmatched = ["--fresh", "--set", "metrics.f1.pattern=F1=(.)"];
     lab.run(&unmatched).exits(0);
     let rows = lab.rows("metrics.csv");
@@ -322,8 +322,8 @@ fn exec_reads_figures_in_what_passes_by() {
     for (wrong, says) in [
         ("f1", "a metric is a name and a regular expression"),
         ("f1=f1", "it has no group"),
-        ("test_accuracy=(.)", "is a metric of perftune's"),
-        ("=(.)", "cannot be a metric of one's own"),
+        ("test_accuracy=(.)", "is a metric of perftune"),
+        ("=(.)", "cannot be a metric of your own"),
     ] {
         let args = ["exec", "--metric", wrong, "--out", "results/wrong", "--", "true"];
         let shown = lab.call(&args).exits(2);

@@ -124,7 +124,7 @@ fn the_budget_counts_what_the_runs_took_when_they_were_recorded() {
     assert!((spent - 60.0).abs() < 1e-9, "{spent}: {}", shown.stderr);
     let cancelled = runs.iter().filter(|run| run["status"] == "cancelled").count();
     assert_eq!(cancelled, 1, "{}", shown.stderr);
-    assert!(flat(&shown.stdout).contains("the budget is used up"), "{}", shown.stdout);
+    assert!(flat(&shown.stdout).contains("the budget has run out"), "{}", shown.stdout);
     let said = runs.iter().find(|run| run["status"] == "cancelled").unwrap();
     assert_eq!(
         (&*said["verdict"], &*said["verdict_reason"]),

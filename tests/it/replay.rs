@@ -225,7 +225,8 @@ fn folders_that_hold_no_results_are_refused() {
     let all = |args: &[&str]| format!("{:#?}", lab.call(&[&["replay"], args].concat()).exits(2));
     fs::create_dir_all(lab.path("empty")).unwrap();
     assert!(
-        all(&["empty"]).contains("empty holds no results of perftune: it has no manifest.json")
+        all(&["empty"])
+            .contains("empty is not a results folder of perftune: it has no manifest.json")
     );
     let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(RESULTS);
     let copy = lab.path("torn");

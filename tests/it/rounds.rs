@@ -121,7 +121,7 @@ fn a_budget_ends_the_grid_in_time_and_the_rest_can_be_run() {
     let many = ["--set", "train.epochs=1", "--repeat", "1000", "--fresh", "--budget", "2s"];
     let shown = lab.run(&[&real[..], &many].concat()).exits(0);
     let says = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(says.contains("the budget is used up: --resume runs the rest"), "{says}");
+    assert!(says.contains("the budget has run out: --resume runs the rest"), "{says}");
     assert!(visits(&lab) >= 1);
 }
 

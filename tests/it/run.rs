@@ -288,7 +288,7 @@ fn folders_are_shown_side_by_side() {
     let lacks = "small has no one-made-up-b64, two-made-up-b64";
     assert!(table.contains(lacks), "{table}");
     for (args, says) in [
-        (&["report", "whole", "small", "--shadow"][..], "--shadow speaks of one results folder"),
+        (&["report", "whole", "small", "--shadow"][..], "--shadow takes one results folder"),
         (&["report", "whole", "./whole"], "a results folder is given twice"),
         (&["report", "whole", "none"], "none"),
         (&["report"], "<DIR>"),

@@ -109,18 +109,14 @@ fn one_without_parameters_is_served_and_not_trained() {
     let metrics = lab.text("metrics.csv");
     assert!(!metrics.lines().any(|line| line.contains(",train,")), "{metrics}");
     let shown = lab.run(&["--fresh", "--set", "serve.enabled=false"]).exits(2);
-    assert!(
-        shown.stderr.contains("there is nothing to do with the model mine"),
-        "{}",
-        shown.stderr
-    );
+    assert!(shown.stderr.contains("there is nothing to do for the model mine"), "{}", shown.stderr);
 }
 
 #[test]
 fn of_several_results_the_first_is_taken_and_that_is_said() {
     let lab = lab(&file("two.pt"), "[train]\nepochs = 1\n[serve]\nmax_time = \"200ms\"\n");
     let shown = lab.run(&["--full"]).exits(0);
-    let says = "the model mine gives 2 results: the first one is taken";
+    let says = "the model mine gives 2 results: the first one is used";
     assert!(shown.stderr.contains(says), "{}", shown.stderr);
     assert!(lab.figure("mine-digits", "run", "test_accuracy").is_some());
 }

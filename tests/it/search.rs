@@ -104,7 +104,7 @@ fn a_search_goes_on_where_it_was_cut_off() {
     whole.run(&[]).exits(0);
     let cut = within("40s");
     let shown = cut.run(&[]).exits(0);
-    assert!(flat(&shown.stdout).contains("the budget is used up"), "{}", shown.stdout);
+    assert!(flat(&shown.stdout).contains("the budget has run out"), "{}", shown.stdout);
     assert!(manifest(&cut)["runs"].as_array().unwrap().len() < 30);
     cut.run(&["--resume", "--budget", "1h"]).exits(0);
     let runs = |lab: &Lab| {
@@ -215,7 +215,7 @@ trials = 12
     );
     let shown = lab.run(&[]).exits(3);
     let said = flat(&shown.stdout);
-    assert!(said.contains("all 8 runs failed, so the search was given up"), "{said}");
+    assert!(said.contains("all 8 runs failed, so the search stopped"), "{said}");
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_server_that_breaks_its_limit_ends_the_run() {
         // The 99th percentile at half of the capacity is some 20 ms.
         ("100/s", "8ms", "<= 8.00 ms is broken in serve[1]: at least "),
         // Above the capacity no limit is kept, however far.
-        ("250/s", "1h", "is broken in serve[1]: overloaded: one request comes every 4.00 ms"),
+        ("250/s", "1h", "is broken in serve[1]: overloaded: requests arrive every 4.00 ms"),
     ] {
         let lab = lab(
             SCRIPT,

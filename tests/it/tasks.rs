@@ -470,7 +470,7 @@ fn what_does_not_go_with_tasks_is_refused() {
             &["--set", "search.trials=3", "--set", "objectives.minimize=[\"command.time\"]"],
             "a search cannot be run by tasks of a cluster",
         ),
-        (&["--set", "engine.time=2min"], "told at once that its time is over"),
+        (&["--set", "engine.time=2min"], "warned at once that its time is over"),
         (&["--set", "engine.sbatch_args=[\"--array=1\"]"], "--array is perftune's own"),
         (&["--set", "engine.partition=\"\""], "a text on one line"),
     ] {

@@ -205,7 +205,7 @@ fn a_service_may_come_late_and_die() {
     let said = all.matches("tpu: no workload holds the TPU yet, or it serves no metrics").count();
     assert_eq!(said, 2, "before it came, and after it had gone: {all}");
     // It was waited for: that nothing was read at first is no reason to leave the metric out.
-    assert!(!shown.stderr.contains("left out of the stopping rule"), "{shown:#?}");
+    assert!(!shown.stderr.contains("not waited for"), "{shown:#?}");
 }
 
 fn doctor(lab: &Lab, ports: &str) -> Value {

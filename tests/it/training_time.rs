@@ -95,7 +95,7 @@ fn a_training_that_would_take_too_long_is_not_begun_in_vain() {
     // 100,000 epochs of 50.1 ms.
     let saved = lab.record("one-made-up")["saved_s_at_least"].as_f64().unwrap();
     assert!((4_500.0..5_010.0).contains(&saved), "{saved}");
-    assert!(row["stop_detail"].ends_with("of the budgeted training were not spent"));
+    assert!(row["stop_detail"].ends_with("of the training budget were saved"));
     let line = "1 infeasible run ended early; at least 8";
     assert!(shown.stdout.contains(line), "{}", shown.stdout);
     // The whole of a short one keeps it.
@@ -230,7 +230,7 @@ fn a_model_that_is_trained_before_its_budget_is_confirmed_too() {
     let asked = "one-made-up: leave train, trained: validation accuracy has not improved";
     assert!(shown.stderr.contains(asked), "{}", shown.stderr);
     assert!(
-        shown.stderr.contains("one-made-up: leave confirm[8]: its constraints are decided, after "),
+        shown.stderr.contains("one-made-up: leave confirm[8]: its limits are decided, after "),
         "{}",
         shown.stderr
     );

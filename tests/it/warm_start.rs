@@ -50,9 +50,9 @@ fn a_search_that_knows_earlier_runs_needs_fewer_of_its_own() {
     let again = recommended(&said);
     assert!(now.contains(&again.to_owned()) && truth(again) <= 1.02 * truth(&cell), "{said}");
     let told = flat(&shown.stderr);
-    assert!(told.contains("first tells the search of ") && told.contains(" of its "), "{told}");
+    assert!(told.contains("first gives the search ") && told.contains(" of its "), "{told}");
     assert!(
-        said.contains(" of 300 cells, told of ") && said.contains(" by earlier runs"),
+        said.contains(" of 300 cells, knowing ") && said.contains(" from earlier runs"),
         "{said}"
     );
     // The same again.
@@ -71,10 +71,10 @@ fn what_was_told_stays_with_the_results() {
     fs::rename(lab.path("first"), lab.path("gone")).unwrap();
     let shown = lab.run(&["--out", "cut", "--resume"]).exits(0);
     assert_eq!(runs(&lab, "cut"), runs(&lab, "whole"));
-    assert!(flat(&shown.stdout).contains(" by earlier runs"), "{}", shown.stdout);
+    assert!(flat(&shown.stdout).contains(" from earlier runs"), "{}", shown.stdout);
     // One that begins anew knows nothing.
     let shown = lab.run(&["--out", "cut", "--fresh"]).exits(0);
-    assert!(!flat(&shown.stdout).contains(" by earlier runs"), "{}", shown.stdout);
+    assert!(!flat(&shown.stdout).contains(" from earlier runs"), "{}", shown.stdout);
     assert!(!lab.path("cut/earlier.json").exists());
 }
 
@@ -117,11 +117,11 @@ fn what_says_nothing_of_these_cells_on_this_machine_is_refused() {
         assert!(!lab.path("second").exists(), "{says}");
     };
     let warm = ["--warm-start", "first"];
-    refused(&["--warm-start", "empty"], "empty holds no results of perftune");
+    refused(&["--warm-start", "empty"], "empty is not a results folder of perftune");
     refused(&["--warm-start", "first", "./first"], "a results folder is given twice");
     refused(&["--warm-start", "second"], "second is where the results of this run go");
     let random = [&["--set", "search.method=random"], &warm[..]].concat();
-    refused(&random, "this grid has none that learns");
+    refused(&random, "this grid has no search that learns");
     let table = fs::read_to_string(lab.path("table.csv")).unwrap();
     fs::write(lab.path("table.csv"), table.replace("\n9,", "\n10,")).unwrap();
     refused(&warm, "no run of first is of a cell of this grid");

@@ -74,7 +74,7 @@ pub struct NoiseCheck {
     pub throttled_percent: Option<f64>,
     /// Lost to heat.
     pub thermal_percent: Option<f64>,
-    /// Share of the time in which somebody waited for a core, in percent.
+    /// Share of the time in which some thread waited for a core, in percent.
     pub cpu_pressure_percent: Option<f64>,
     /// The same for memory.
     pub memory_pressure_percent: Option<f64>,

@@ -119,8 +119,8 @@ fn where_nothing_can_be_compared_it_is_said() {
     for (records, says) in [
         (Vec::new(), "no run has ended"),
         (of_cell, "there is one cell"),
-        (none, "no run came to its end"),
-        (half, "one cell alone has a run that came to its end"),
+        (none, "no run ended by itself"),
+        (half, "only one cell has a run that ended by itself"),
         (alike, "the cells do not differ in any axis"),
         (bare, "no two cells have a figure in common"),
     ] {

@@ -152,7 +152,7 @@ mod tests {
             (Some("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}"), "{\"a\":1}"),
             (
                 Some("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"),
-                "something else than JSON",
+                "something other than JSON",
             ),
             (
                 Some("HTTP/1.1 400 Bad\r\nContent-Length: 20\r\n\r\n{\"message\":\"a\\nb c\"}"),

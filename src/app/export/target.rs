@@ -185,11 +185,11 @@ mod tests {
         for (to, says) in [
             ("http://localhost:5000/", Ok("http://localhost:5000")),
             ("http://host/mlflow", Ok("http://host/mlflow")),
-            ("https://host", Err("plain HTTP only")),
-            ("mlruns", Err("no address of a server")),
-            ("http://", Err("no address of a server")),
-            ("http://a b", Err("no address of a server")),
-            ("http://user@host", Err("no address of a server")),
+            ("https://host", Err("only plain HTTP")),
+            ("mlruns", Err("not the address of a server")),
+            ("http://", Err("not the address of a server")),
+            ("http://a b", Err("not the address of a server")),
+            ("http://user@host", Err("not the address of a server")),
         ] {
             match (address("--write", to), says) {
                 (Ok(found), Ok(says)) => assert_eq!(found, says),

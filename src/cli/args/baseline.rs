@@ -79,7 +79,7 @@ pub struct PromoteArgs {
     /// Why: kept with the promotion
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// Promote it though its figures lie outside of those of the others
+    /// Promote it though its figures lie outside those of the others
     #[arg(long)]
     pub force_outlier: bool,
     /// The folder of baselines

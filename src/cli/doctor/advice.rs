@@ -100,16 +100,16 @@ mod tests {
             (Trouble::Waiting, "look for other control groups"),
             (
                 Trouble::Memory,
-                "waits for memory 20% of the time: stop what holds it, or the runs will be measured while swapping",
+                "wait for memory 20% of the time: stop what holds it, or the runs will be measured while swapping",
             ),
-            (Trouble::Disks, "waits for disks 7% of the time"),
+            (Trouble::Disks, "wait for disks 7% of the time"),
             (Trouble::Governor, "governor is powersave"),
         ] {
             let said = advice(&some(trouble)).join("; ");
             assert!(said.contains(says), "{said}");
         }
         let nobody = NoiseCheck { busiest: Vec::new(), ..some(Trouble::Others) };
-        assert!(advice(&nobody)[0].contains("none of which can be named"));
+        assert!(advice(&nobody)[0].contains("which cannot be named"));
         let few = NoiseCheck { others_cpu_percent: Some(206.0), ..some(Trouble::Others) };
         let said = "stop what runs beside it: 206% of a core in all, most of it by short-lived processes, which cannot be \
                     named, and cargo (pid 712, 92% of a core); or keep";

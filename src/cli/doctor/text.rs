@@ -223,7 +223,7 @@ fn noise(check: &NoiseCheck) -> Vec<(&'static str, String)> {
     let mut found = vec![
         share("others", check.others_cpu_percent, " of a core"),
         share("steal", check.steal_percent, " of a core"),
-        share("held back by a quota", check.throttled_percent, " of a core"),
+        share("throttled by a quota", check.throttled_percent, " of a core"),
         share("slowed by heat", check.thermal_percent, " of a core"),
         share("some thread waited for a core", check.cpu_pressure_percent, " of the time"),
         share("that thread got", check.probe_ran_percent, " of the time"),

@@ -141,7 +141,7 @@ mod tests {
             ("pnan <= 10ms", "a percentile and its limit"),
             ("p99 <= 10", "has no unit"),
             ("p99 <= 10MiB", "not a unit of duration"),
-            ("p99 <= 0ms", "nothing can keep"),
+            ("p99 <= 0ms", "nothing satisfies"),
             ("p99 <= -1ms", "is not a duration"),
         ] {
             let error = limit(text).unwrap_err();

@@ -116,7 +116,7 @@ fn a_mean_of_a_device_that_was_not_read_throughout_decides_no_limit() {
         let rows = controller.rows(Some(&end));
         let row = row(&rows, "gpu.utilisation");
         assert!((row.estimate.unwrap() - 30.0).abs() < 1e-9, "{row:?}");
-        assert_eq!(row.said().contains("of the phase"), noted, "{row:?}");
+        assert_eq!(row.said().contains("of the stage"), noted, "{row:?}");
         let found = controller.feasibility(&rows, &end).unwrap();
         assert_eq!(found.verdict, verdict, "{read_s}: {found:?}");
     }

@@ -259,5 +259,5 @@ fn a_shadow_leaves_its_training_and_sees_the_confirmation() {
     let mut tested = end.rows.iter();
     let tested = tested.find(|row| row.metric == "test_accuracy").unwrap();
     assert_eq!(tested.estimate, None, "that of another model");
-    assert!(tested.said().contains("after the whole training"));
+    assert!(tested.said().contains("after the training"));
 }

@@ -287,7 +287,7 @@ fn a_device_that_is_lost_leaves_means_of_a_part_and_no_limit_that_is_kept() {
     assert!(verdict.said().contains("but the device was not read for 60.5%"), "{verdict:?}");
     let utilisation = row(&rows, "gpu.utilisation");
     assert_eq!(utilisation.estimate.map(f64::round), Some(10.0));
-    assert!(utilisation.said().contains(" of the phase"), "{utilisation:?}");
+    assert!(utilisation.said().contains(" of the stage"), "{utilisation:?}");
     let peak = row(&rows, "gpu.memory_peak");
     assert!(peak.said().contains("not read for 60.5% of the time"), "{peak:?}");
 }

@@ -159,7 +159,7 @@ fn what_cannot_be_known_is_absent_with_its_reason() {
         (none, "no RAPL", "no RAPL", "no RAPL"),
         (lost_in_training, "has gone", "has gone", ""),
         (half_a_machine, "package-1: two", "package-1: two", "package-1: two"),
-        (late, "outside its readings", "", "before the phase began"),
+        (late, "outside its readings", "", "before the stage began"),
         (falls, "fell", "fell", ""),
     ] {
         let rows = rows_of(serving(), &with(&phases(), change));
@@ -209,7 +209,7 @@ fn a_phase_between_two_readings_has_no_energy_of_its_own() {
     let rows = rows_of(serving(), &with(&sim, machine));
     let serve = row(&rows, "serve[1]", "energy.per_sample");
     assert!(
-        serve.estimate.is_some() && serve.said().contains("shared out between readings"),
+        serve.estimate.is_some() && serve.said().contains("interpolated between readings"),
         "{serve:?}"
     );
 }
@@ -314,8 +314,8 @@ fn others_on_the_machine_are_said_to_be_in_it() {
         Sim { others: |at_s| Some(if (4.0..6.0).contains(&at_s) { 0.9 } else { 0.0 }), ..phases() };
     let rows = rows_of(serving(), &with(&sim, machine));
     let train = row(&rows, "train", "energy.per_sample");
-    assert!(train.said().contains("others took the machine for"), "{train:?}");
-    assert!(!row(&rows, "serve[1]", "energy.per_sample").said().contains("others took"));
+    assert!(train.said().contains("other work took the machine for"), "{train:?}");
+    assert!(!row(&rows, "serve[1]", "energy.per_sample").said().contains("other work took"));
 }
 
 #[test]
@@ -395,10 +395,10 @@ fn the_energy_of_a_command_is_that_of_the_processors_unless_it_is_seen_elsewhere
         (
             Vendor::Nvidia,
             (|_| None) as fn(f64) -> Option<bool>,
-            "not known whether the run works on GPU-0",
+            "not known whether the run uses GPU-0",
         ),
-        (Vendor::Tpu, |_| None, "not known whether the run works on GPU-0"),
-        (Vendor::Tpu, |_| Some(true), "the energy of the TPU"),
+        (Vendor::Tpu, |_| None, "not known whether the run uses GPU-0"),
+        (Vendor::Tpu, |_| Some(true), "the energy of the run's TPU"),
     ] {
         let rows = seen(own, vendor);
         let total = row(&rows, "run", "energy.total");

@@ -237,7 +237,7 @@ fn a_quiet_beginning_is_no_warm_up_of_what_others_make_of_the_rest() {
         let found = row(&rows, metric);
         assert_eq!(found.known, Some(false), "{found:?}");
         let said = found.said();
-        assert!(said.contains("left out: others came later"), "{said}");
+        assert!(said.contains("left out; other work started later"), "{said}");
         assert!(said.contains("without it: 2.00 ms") || said.contains("32.0 k/s"), "{said}");
     }
 }

@@ -241,7 +241,7 @@ fn a_peak_over_its_limit_decides_at_once() {
     let _ = feed(&mut controller, &calm[..calm.partition_point(|m| m.t_ns() < 900 * MS)]);
     let found = verdict(&controller, StopReason::Cancelled, &StopDetail::ByUser);
     assert_eq!(found.verdict, Feasibility::Undecided);
-    assert!(found.said().contains("before its phases were over"), "{}", found.said());
+    assert!(found.said().contains("before its stages were over"), "{}", found.said());
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn what_cannot_be_read_is_undecided_and_never_met() {
     let _ = feed(&mut controller, &Sim::default().messages());
     let found = verdict(&controller, StopReason::Failed, &StopDetail::Unknown);
     assert_eq!(found.verdict, Feasibility::Undecided);
-    assert!(found.said().contains("before this phase"), "{}", found.said());
+    assert!(found.said().contains("before this stage"), "{}", found.said());
     // Nothing asked, nothing said.
     let free = Controller::new(super::sim::policy(&[]), serving());
     let ended = StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };

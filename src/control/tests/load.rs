@@ -127,13 +127,13 @@ fn a_queue_that_grows_without_end_keeps_no_latency() {
     assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail.said());
     assert!(end.at_s < 6.0, "{}", end.at_s);
     assert!(
-        end.detail.said().starts_with("serve.latency_p99 <= 5.00 s is broken in serve[1]: overloaded: one request comes every 5.00 ms, an answer takes at least 5."),
+        end.detail.said().starts_with("serve.latency_p99 <= 5.00 s is broken in serve[1]: overloaded: requests arrive every 5.00 ms and an answer takes at least 5."),
         "{}",
         end.detail.said()
     );
     let rows = end.controller.rows(Some(&budget()));
     let note = row(&rows, "serve.latency_p99").said();
-    assert!(note.contains("the queue grows without end"), "{note}");
+    assert!(note.contains("the queue grows without bound"), "{note}");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_worker_that_knows_no_patterns_is_not_believed() {
         let rows = controller.rows(Some(&budget()));
         let found = controller.feasibility(&rows, &budget()).unwrap();
         assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.said());
-        let says = "does not play this load pattern";
+        let says = "does not support this load pattern";
         assert!(found.said().contains(says), "{}", found.said());
         assert!(row(&rows, "serve.latency_p50").said().contains(says));
     }
@@ -551,5 +551,5 @@ fn what_the_load_does_is_said_of_a_confirmation_too() {
     let rows = controller.rows(Some(&budget()));
     let again = |row: &&MetricRow| row.phase == "confirm[1]" && row.metric == "serve.latency_p99";
     let found = rows.iter().find(again).unwrap();
-    assert!(found.said().contains("overloaded: one request"), "{found:?}");
+    assert!(found.said().contains("overloaded: requests arrive"), "{found:?}");
 }

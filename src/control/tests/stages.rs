@@ -102,7 +102,7 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
             && end
                 .detail
                 .said()
-                .contains(" as waiting was futile: at the last look serve.latency_p50 reached ±"),
+                .contains(" as it could not become known in time: at the last look serve.latency_p50 reached ±"),
         "{}",
         end.detail.said()
     );

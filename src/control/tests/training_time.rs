@@ -101,7 +101,7 @@ fn the_whole_is_projected_from_the_first_steps_and_then_with_what_lies_between_e
     assert_eq!(found.known, Some(true));
     assert_eq!(
         found.said(),
-        "10 epochs of 64000 samples; without validation and what else lies between epochs: none is over yet"
+        "10 epochs of 64000 samples; without validation and other time between epochs, since none is over yet"
     );
 
     let full = StopPolicy { enabled: false, ..chosen };
@@ -125,7 +125,7 @@ fn an_epoch_of_unknown_size_is_waited_for() {
     let _ = feed(&mut controller, until(&messages, 1.0));
     let found = row(&controller, PROJECTED);
     assert_eq!((found.estimate, found.known), (None, Some(false)));
-    assert!(found.said().contains("a worker may say `epoch_samples`"), "{}", found.said());
+    assert!(found.said().contains("a worker may report `epoch_samples`"), "{}", found.said());
     let end = end_of(policy(&[PROJECTED]), context(), &messages).unwrap();
     assert!(end.at_s > 1.4, "{}", end.at_s);
     near(row(&end.controller, PROJECTED).estimate, 22.0);
@@ -209,7 +209,7 @@ fn an_infeasible_end_says_what_it_spares_at_least() {
     // 200 s, less what was spent since 0.2 s.
     let most = 200.0 - (end.at_s - 0.2);
     assert!((most - 10.0..=most).contains(&spared), "{spared} of {most}");
-    let says = " of the budgeted training were not spent";
+    let says = " of the training budget were saved";
     assert!(
         end.detail.said().contains("; at least 3 min ") && end.detail.said().ends_with(says),
         "{}",

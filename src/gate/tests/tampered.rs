@@ -145,17 +145,17 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
                 figures(side, PEAK).for_each(|figure| figure.unit = "s".into());
             }
         },
-        Error("is no multiple of `bytes`"),
+        Error("is not a multiple of `bytes`"),
     ),
     (
         "direction absent",
         |_, _, policy| policy.metrics.extend([gate_of("cpu.utilisation")]),
-        Error("`cpu.utilisation` is to be gated and has no direction"),
+        Error("`cpu.utilisation` is gated and has no direction"),
     ),
     (
         "direction absent, of another program",
         |_, _, policy| policy.metrics.extend([gate_of("tokens")]),
-        Error("it is never guessed"),
+        Error("a direction is never guessed"),
     ),
     (
         "other host",
@@ -244,7 +244,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
             let arm = new.runs[0].pairing.as_ref().unwrap().arm;
             base.runs[0].pairing.as_mut().unwrap().arm = arm;
         },
-        Error("both arms"),
+        Error("both sides"),
     ),
     (
         "disjoint names",
@@ -256,8 +256,8 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
         },
         Error("no cell in common"),
     ),
-    ("empty candidate", |_, new, _| new.runs.clear(), Error("holds no runs")),
-    ("empty baseline", |base, _, _| base.runs.clear(), Error("holds no runs")),
+    ("empty candidate", |_, new, _| new.runs.clear(), Error("has no runs")),
+    ("empty baseline", |base, _, _| base.runs.clear(), Error("has no runs")),
     (
         "too few blocks",
         |base, new, _| {

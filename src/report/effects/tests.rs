@@ -80,9 +80,15 @@ fn programs_read_effects_in_rows_and_in_json() {
 fn that_no_knob_matters_is_said() {
     let mut none = report();
     none.effects.retain(|row| row.figure.matters == Some(false));
-    assert_eq!(none.verdict().unwrap(), "no knob matters: none of 2 effects is beyond the noise");
+    assert_eq!(
+        none.verdict().unwrap(),
+        "no setting matters: none of 2 effects is beyond the noise"
+    );
     none.effects.truncate(1);
-    assert_eq!(none.verdict().unwrap(), "no knob matters: its one effect is not beyond the noise");
+    assert_eq!(
+        none.verdict().unwrap(),
+        "no setting matters: its one effect is not beyond the noise"
+    );
     none.effects[0].figure.matters = None;
     assert_eq!(none.verdict(), None);
     none.effects[0].figure.matters = Some(true);
@@ -94,13 +100,13 @@ fn what_the_effects_rest_on_is_said() {
     let mut modelled = report();
     modelled.modelled = true;
     let said = modelled.caveats().join("\n");
-    assert!(said.contains("by a model of all runs"), "{said}");
+    assert!(said.contains("a model of all runs"), "{said}");
     assert!(!modelled.columns().iter().any(|column| column.head == "sets"));
     let mut once = report();
     for row in &mut once.effects {
         row.figure.rests_on = row.figure.rests_on.map(|_| RestsOn::Sets);
     }
-    assert!(once.caveats().join("\n").contains("one run a cell"));
+    assert!(once.caveats().join("\n").contains("one run per cell"));
 }
 
 #[test]

@@ -35,10 +35,10 @@ fn rows_whose_runs_lack_the_figure_are_not_told_to_make_more_of_them() {
     let note = "the steps fill 18 windows".to_owned();
     lacking.why = vec![RowReason::Absent { side: Arm::Candidate, absent: 9, runs: 10, note }];
     let text = report(&of(vec![lacking.clone()])).text(200);
-    assert!(text.contains("more of them are no help") && !text.contains("--blocks"), "{text}");
+    assert!(text.contains("more runs do not help") && !text.contains("--blocks"), "{text}");
     let both = of(vec![lacking, row(RowVerdict::Inconclusive, "cnn", figure)]);
     let text = report(&both).text(200);
-    assert!(text.contains("1 row inconclusive: ") && text.contains("of 1 row; more"), "{text}");
+    assert!(text.contains("1 row inconclusive: ") && text.contains("in 1 row; more"), "{text}");
 }
 
 #[test]
@@ -67,11 +67,15 @@ fn what_is_to_be_done_is_what_the_row_itself_asks_for() {
         (RowReason::RunsTellNothing, "more runs do not", "--repeat"),
         (RowReason::OneHasIt, "more stored sessions", "--repeat"),
         (RowReason::NearFloor, "a floor outside of the interval", "--repeat"),
-        (RowReason::MoreRuns { least: 8, most: Some(31) }, "some 8 to 40 more runs", "cannot be"),
+        (
+            RowReason::MoreRuns { least: 8, most: Some(31) },
+            "about 8 to 40 more runs",
+            "not known yet",
+        ),
         (RowReason::MoreRuns { least: 24, most: Some(5500) }, "at least 20 more runs", "6000"),
         (
             RowReason::MoreRuns { least: 24, most: None },
-            "how many cannot be told yet, and longer runs, a quieter machine or",
+            "how many is not known yet. Longer runs, a quieter machine or",
             " to 60",
         ),
         (RowReason::Untestable { of: crate::gate::reason::Tested::Runs }, "", "to do"),
@@ -169,9 +173,12 @@ fn the_text_says_what_to_do() {
     };
     for (judgement, says) in [
         (&stored, "confirm with `perftune run GRID --against BASELINE`"),
-        (&stored, "Enough are 5 runs of each cell on each side (--repeat), or 7 blocks"),
+        (
+            &stored,
+            "5 runs of each cell on each side (--repeat), or 7 blocks (--against) are enough",
+        ),
         (&stored, "suspect at most"),
-        (&with(&[RowVerdict::Inconclusive]), "some 8 to 40 more runs a side may settle it"),
+        (&with(&[RowVerdict::Inconclusive]), "about 8 to 40 more runs a side may settle it"),
         (&with(&[RowVerdict::Missing]), "`retired`"),
         (&with(&[RowVerdict::Incomparable]), "keep manifest.json beside the CSV files"),
         (
@@ -298,9 +305,9 @@ fn a_change_says_what_it_is_the_middle_of_and_its_power_once() {
         judgement.design = design;
         let said = evidence(&judgement.rows[0], &judgement.design);
         assert!(said.contains(change), "{said}");
-        let power = "; 5% worse is neither shown nor excluded; 8.1% could be seen; some 8 to 40 more runs a side would decide it";
+        let power = "; 5% worse is neither shown nor excluded; a change of 8.1% could be detected; about 8 to 40 more runs a side would decide it";
         assert!(said.ends_with(power), "{said}");
-        assert_eq!(said.matches("could be seen").count(), 1, "{said}");
+        assert_eq!(said.matches("could be detected").count(), 1, "{said}");
     }
 }
 

@@ -84,10 +84,12 @@ struct Group<'a> {
 
 /// Each run, or each cell.
 fn groups(scene: Scene<'_>) -> Vec<Group<'_>> {
+    // A look through the whole summary: once, and not for each run of a large grid.
+    let of_cells = scene.of_cells();
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (place, record) in scene.records.iter().enumerate() {
-        if scene.of_cells() {
+        if of_cells {
             let at = *places.entry(&record.cell).or_insert(groups.len());
             if let Some(group) = groups.get_mut(at) {
                 group.runs.push(record);
@@ -95,7 +97,7 @@ fn groups(scene: Scene<'_>) -> Vec<Group<'_>> {
             }
         }
         groups.push(Group {
-            name: if scene.of_cells() { &record.cell } else { &record.run },
+            name: if of_cells { &record.cell } else { &record.run },
             place,
             runs: vec![record],
         });

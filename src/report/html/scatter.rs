@@ -325,7 +325,7 @@ mod tests {
             drawn.notes,
             [
                 "not shown, since it failed or was cancelled: cnn-fashion-mnist",
-                "not shown, for want of test_accuracy: cnn-digits",
+                "not shown, without test_accuracy: cnn-digits",
                 "at the edge, since its test_accuracy is that of a model not trained to the end: resnet-fashion-mnist (0.4125)"
             ]
         );

@@ -266,7 +266,7 @@ fn what_was_not_measured_has_its_reason_and_what_is_not_known_its_mark() {
     let page = page(&records, &[], &shown(&records));
     assert!(page.contains("title=\"not measured: unsupported: no /proc here\">-</td>"), "{page}");
     assert!(page.contains(">~98.1 <small>95.2 to 101</small></td>"), "{page}");
-    assert!(page.contains("not shown, for want of memory.peak: mlp-digits"));
+    assert!(page.contains("not shown, without memory.peak: mlp-digits"));
 }
 
 fn with_front(records: &[RunRecord], summary: &[SummaryRow], front: &FrontReport) -> String {
@@ -503,7 +503,6 @@ fn what_early_ends_have_spared_stands_in_the_head() {
     early.saved_s_at_least = Some(240.9);
     let records = [early];
     let page = page(&records, &[], &shown(&records));
-    let says =
-        "<p>1 infeasible run ended early; at least 4 min 00 s of training were not spent</p>";
+    let says = "<p>1 infeasible run ended early; at least 4 min 00 s of training were saved</p>";
     assert!(page.contains(says), "{page}");
 }

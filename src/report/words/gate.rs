@@ -102,7 +102,7 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::Narrow(why) => narrow(*why),
         RowReason::OtherMachine => OTHER_MACHINE.to_owned(),
         RowReason::SuspectAtMost { since } => format!("suspect at most: {}", row_reason(since)),
-        RowReason::Uncertain { since } => format!("not significant:  {}", row_reason(since)),
+        RowReason::Uncertain { since } => format!("not significant: {}", row_reason(since)),
         RowReason::WithinSessions => {
             "the interval is within these two sessions and leaves out the spread between sessions"
                 .to_owned()

@@ -300,8 +300,8 @@ mod tests {
         assert_eq!(read(r#"{"step": {"items": 2, "f1": 0.5}}"#), Ok(says));
         for (line, says) in [
             (r#"{"step": {"f2": 0.5}}"#, "unknown field `f2`"),
-            (r#"{"step": {"f1": "0.5"}}"#, "`f1` is no number"),
-            (r#"{"step": {"f1": [1]}}"#, "`f1` is no number"),
+            (r#"{"step": {"f1": "0.5"}}"#, "`f1` is not a number"),
+            (r#"{"step": {"f1": [1]}}"#, "`f1` is not a number"),
         ] {
             let error = read(line).unwrap_err();
             assert!(error.contains(says), "{line}: {error}");

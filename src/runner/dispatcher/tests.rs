@@ -491,7 +491,7 @@ fn a_process_that_cannot_be_killed_is_left_behind() {
     let (dispatcher, done) = play(said().into_iter().take(1).collect(), inputs);
     assert_eq!(done, [Action::Terminate, Action::Kill, Action::Finish]);
     let record = dispatcher.record("");
-    assert!(record.warnings.iter().any(|w| w.contains("left behind")), "{:?}", record.warnings);
+    assert!(record.warnings.iter().any(|w| w.contains("still there")), "{:?}", record.warnings);
 }
 
 /// A run of at most 10 s; its worker says these over and over, one a second, from second 2 on.
@@ -526,12 +526,12 @@ fn whatever_a_worker_says_its_time_limit_holds() {
     let phase = |phase| WorkerEvent::Phase { phase };
     let tests = || [phase(Phase::Test), steps_of(Phase::Test, 0, None)];
     for (events, ends_s, says) in [
-        (vec![metric()], 70, "talks, but has done nothing that it was asked for in 60 s"),
-        (vec![phase(Phase::Validate)], 70, "talks"),
-        (vec![phase(Phase::Train), metric()], 70, "talks"),
-        (vec![steps(None)], 16, "went on working 5 s"),
-        (tests().to_vec(), 610, "not over 600 s after its time limit"),
-        (vec![phase(Phase::Test), metric()], 610, "not over 600 s after its time limit"),
+        (vec![metric()], 70, "sends messages, but has done none of its work for 60 s"),
+        (vec![phase(Phase::Validate)], 70, "sends messages"),
+        (vec![phase(Phase::Train), metric()], 70, "sends messages"),
+        (vec![steps(None)], 16, "was still working 5 s"),
+        (tests().to_vec(), 610, "had not ended 600 s after its time limit"),
+        (vec![phase(Phase::Test), metric()], 610, "had not ended 600 s after its time limit"),
     ] {
         let (dispatcher, done) = chatter(&events, Some(10.0));
         assert!(done.contains(&Action::Terminate), "{events:?}");
@@ -549,7 +549,8 @@ fn whatever_a_worker_says_its_time_limit_holds() {
 fn a_worker_that_stays_in_a_phase_it_was_told_to_leave_is_ended() {
     let serve = |start_ns| steps_of(Phase::Serve(8), start_ns, None);
     let metric = || WorkerEvent::Metric { name: "mine".into(), value: Num(1.0), samples: None };
-    for (talks, says) in [(false, "went on working"), (true, "talks, but has done nothing")] {
+    for (talks, says) in [(false, "was still working"), (true, "sends messages, but has done none")]
+    {
         let mut spec = spec();
         spec.stop = Arc::new(StopPolicy { max_time_s: 3.0, ..StopPolicy::default() });
         let mut dispatcher = with_work(spec);

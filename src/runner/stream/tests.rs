@@ -270,7 +270,7 @@ fn what_an_exit_means_depends_on_what_was_said() {
         (vec![hello(), finished(0)], Exit::Code(0), None),
         (vec![hello(), finished(0)], Exit::Code(1), Some((FailureKind::Crashed, "had finished"))),
         (vec![hello()], Exit::Code(0), Some((FailureKind::Crashed, "exited with code 0 without"))),
-        (vec![hello()], Exit::Signal(9), Some((FailureKind::Killed, "more memory"))),
+        (vec![hello()], Exit::Signal(9), Some((FailureKind::Killed, "lack of memory"))),
         (vec![hello()], Exit::Signal(11), Some((FailureKind::Killed, "SIGSEGV"))),
         (vec![failed], Exit::Code(1), Some((FailureKind::Reported, "data: row 3"))),
     ];

@@ -377,7 +377,7 @@ mod tests {
         let text = fs_err::read_to_string(&path).unwrap();
         fs_err::write(&path, text.replace("1000000", "2000000")).unwrap();
         let error = read(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("not as perftune wrote it"), "{error}");
+        assert!(error.contains("changed since perftune wrote it"), "{error}");
     }
 
     #[test]
@@ -388,7 +388,7 @@ mod tests {
         let added = session("a", "2026-01-31T10:00:00Z", 2);
         for error in [read(dir.path()).unwrap_err(), add(dir.path(), &added).unwrap_err()] {
             let error = error.to_string();
-            assert!(error.contains("is no folder of baselines"), "{error}");
+            assert!(error.contains("is not a folder of baselines"), "{error}");
         }
         assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 1);
         fs_err::remove_file(&path).unwrap();

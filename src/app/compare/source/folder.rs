@@ -15,8 +15,9 @@ use crate::store::Recordings;
 pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
     let name = path.display();
     if !path.join("manifest.json").is_file() {
-        let fault =
-            Fault::new(format!("{name} holds no results of perftune: it has no manifest.json"));
+        let fault = Fault::new(format!(
+            "{name} is not a results folder of perftune: it has no manifest.json"
+        ));
         let sheet = path.join("metrics.csv");
         return Err(if sheet.is_file() {
             fault.hint(format!("name the file instead: {}", sheet.display()))

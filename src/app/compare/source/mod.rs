@@ -51,7 +51,7 @@ pub(super) fn read_baseline(
     }
     if pinned {
         let name = path.display();
-        return Err(Fault::new(format!("--pinned: {name} is no folder of baselines"))
+        return Err(Fault::new(format!("--pinned: {name} is not a folder of baselines"))
             .hint("`perftune baseline promote` pins an epoch of one"));
     }
     read(path)

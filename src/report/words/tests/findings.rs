@@ -73,7 +73,7 @@ fn what_is_found_of_a_constraint() {
         ),
         (
             open(Evidence::Partly { value, share: Num(0.5) }),
-            "is undecided: 12.1 ms, but read for 50% of the phase".to_owned(),
+            "is undecided: 12.1 ms, but read for 50% of the stage".to_owned(),
         ),
         (
             broken(Evidence::Passed { value, after_s: Num(3.0) }),
@@ -183,7 +183,7 @@ fn an_undecided_limit_says_what_would_decide_it() {
             "longer stages narrow its bounds (max_time and max_requests of [serve]",
         ),
         (&latency, bounds(Some(Note::Unplayed)), "a load that the model keeps up with"),
-        (&latency, Evidence::NotReached, "a run that comes to its end"),
+        (&latency, Evidence::NotReached, "a run that ends by itself"),
         (&accuracy, missing(), "training to the end: --full"),
         (&accuracy, Evidence::Untrained { value }, "training to the end: --full"),
         (&latency, Evidence::NeverRead { note: Note::NoTick }, "a machine that can measure it"),

@@ -94,7 +94,7 @@ fn why_there_is_no_figure() {
         ),
         (Note::TestedLater, "the test data were read after the training"),
         (Note::NotANumber { value: Num(f64::INFINITY) }, "not a number: inf"),
-        (Note::NotANumberOfWorker { value: Num(f64::NEG_INFINITY) }, "the worker said -inf"),
+        (Note::NotANumberOfWorker { value: Num(f64::NEG_INFINITY) }, "the worker reported -inf"),
         (Note::CommandCut, "the command did not exit by itself"),
         (Note::FewTicks, "sampled for less than 1 s, too short for a share"),
         (Note::NegativeRest, "no reading: the machine's counter rose by less than the run's own"),
@@ -144,12 +144,12 @@ fn why_a_metric_of_one_s_own_has_no_figure() {
         ),
         (
             FigureLack::NoNumber { text: "\u{1b}[31m1.2.3".to_owned() },
-            "what was found last, \"\\u{1b}[31m1.2.3\", is no number",
+            "the last match, \"\\u{1b}[31m1.2.3\", is not a number",
         ),
-        (FigureLack::NoFile { file: file() }, "it left no m.json"),
+        (FigureLack::NoFile { file: file() }, "the command wrote no m.json"),
         (
             FigureLack::Stale { file: file() },
-            "m.json is as it was before the run, so it is not of this one",
+            "m.json did not change during the run, so it is of an earlier one",
         ),
         (FigureLack::TooLarge { file: file(), most: 16 << 20 }, "m.json has more than 16.0 MiB"),
         (
@@ -161,7 +161,7 @@ fn why_a_metric_of_one_s_own_has_no_figure() {
                 file: file(),
                 why: "expected value at line 1 column 1".to_owned(),
             },
-            "m.json is no JSON: expected value at line 1 column 1",
+            "m.json is not JSON: expected value at line 1 column 1",
         ),
         (
             FigureLack::NoSuchPath { file: file(), path: "eval.f1".to_owned() },
@@ -224,7 +224,7 @@ fn why_a_device_or_an_energy_is_not_known() {
         (EnergyLack::NoDevice, "no device of the run was read"),
         (
             EnergyLack::Short { length_s: Num(0.5) },
-            "500 ms are too short for what the driver updates every 100 ms",
+            "500 ms are too short: the driver updates its counter every 100 ms",
         ),
         (EnergyLack::NoPhase, "the stage was not seen"),
         (EnergyLack::NoSample, "no sample was timed in this stage"),
@@ -232,7 +232,7 @@ fn why_a_device_or_an_energy_is_not_known() {
         (EnergyLack::Tpu, "the energy of the run's TPU cannot be read"),
         (
             EnergyLack::Doubt { device: device() },
-            "it is not known whether the run works on GPU-a as well",
+            "it is not known whether the run uses GPU-a as well",
         ),
         (EnergyLack::UnknownDevice { device: device() }, "the energy of `GPU-a` cannot be read"),
     ] {
@@ -265,7 +265,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         (Note::SearchDisturbed { share }, "interference in 12% of the time of the search"),
         (
             Note::Projection { epochs: 1, samples: Num(1000.0), between: None },
-            "1 epoch of 1000 samples; without validation and what else lies between epochs: none is over yet",
+            "1 epoch of 1000 samples; without validation and other time between epochs, since none is over yet",
         ),
         (
             Note::Projection { epochs: 3, samples: Num(1000.0), between: Some((share, 1)) },
@@ -305,12 +305,12 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
             Note::WithoutProcessors { why: EnergyLack::Fell },
             "without the processors: the counter fell",
         ),
-        (Note::SharedOut { share }, "12.3% of it shared out between readings"),
+        (Note::SharedOut { share }, "12.3% of it interpolated between readings"),
         (Note::WithoutEnds { share }, "without the 12.3% of the run that are outside the readings"),
-        (Note::OthersTook { share }, "others took the machine for 12% of the time"),
+        (Note::OthersTook { share }, "other work took the machine for 12% of the time"),
         (
             Note::TicksLeftOut { skipped: 3, late_s: Num(0.002) },
-            "3 ticks left out; at most 2.00 ms late",
+            "3 readings skipped; at most 2.00 ms late",
         ),
         (
             Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Growing { per_s: Num(1024.0) } },
@@ -334,7 +334,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         ),
         (
             Note::AtLeast { bytes: Num(1_048_576.0) },
-            "at least: between the last look at a process and its end it may have had 1.00 MiB",
+            "at least: after its last reading a process may have had up to 1.00 MiB",
         ),
         (Note::SharedPages, "upper bound: pages may be shared"),
         (Note::SampledSum, "sampled sum of several processes, shared pages counted once"),
@@ -348,7 +348,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         ),
         (Note::Untrained, "not trained to the end"),
         (Note::NotReadFor { share }, "not read for 12.3% of the time"),
-        (Note::ReadFor { share }, "read for 12.3% of the phase"),
+        (Note::ReadFor { share }, "read for 12.3% of the stage"),
         (
             Note::Unstable { reached: Some(share), asked: Num(0.05) },
             "unstable: reached ±12.3% at the end, asked ±5%",
@@ -360,11 +360,11 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         (Note::Unstable { reached: None, asked: Num(0.05) }, "unstable: not known within ±5%"),
         (
             Note::FarFromMedian { usual: Num(43_500.0), requests: false },
-            "a mean over all the time, most of which slow steps took: the median step makes 43.5 k/s",
+            "a mean over all the time, most of it in slow steps; the median step gives 43.5 k/s",
         ),
         (
             Note::FarFromMedian { usual: Num(43_500.0), requests: true },
-            "a mean over all the time, most of which slow requests took: the median request makes 43.5 k/s",
+            "a mean over all the time, most of it in slow requests; the median request gives 43.5 k/s",
         ),
         (
             Note::NoiseLimited { reached: share, asked: Num(0.05), takes_s: Num(93.0) },
@@ -384,7 +384,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         ),
         (
             Note::PastHorizon { seen_s: Num(12.0), of_s: Num(10.0) },
-            "the horizon of 10 s is shorter than the 12 s seen: nothing beyond them is reckoned with",
+            "the horizon of 10 s is shorter than the 12 s seen: later drift is not included",
         ),
         (
             Note::Moved { reached: Some(share), asked: Num(0.05), recent: false },
@@ -397,7 +397,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         (Note::Moved { reached: None, asked: Num(0.05), recent: false }, "was known, then moved"),
         (
             Note::WarmUp { cut_s: Num(0.5), of_s: Num(2.0), quiet: true },
-            "first 500 ms of 2.00 s left out: others came later",
+            "first 500 ms of 2.00 s left out; other work started later",
         ),
         (
             Note::WarmUp { cut_s: Num(0.5), of_s: Num(2.0), quiet: false },
@@ -405,12 +405,12 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         ),
         (
             Note::Overloaded { answer_s: Num(0.02), gap_s: Num(0.01), confidence: Num(0.995) },
-            "overloaded: one request comes every 10.0 ms, an answer takes at least 20.0 ms at 99.5%, so the queue grows without end",
+            "overloaded: requests arrive every 10.0 ms and an answer takes at least 20.0 ms at 99.5%, so the queue grows without bound",
         ),
         (Note::Unplayed, "the worker does not support this load pattern: it does not report waits"),
         (
             Note::GeneratorBound { share },
-            "generator-bound: for 12.3% of the mean latency a request was due and the model was not at work, but the load generator or another program",
+            "generator-bound: for 12.3% of the mean latency a request was due, but the load generator or another program ran instead of the model",
         ),
         (
             Note::Disturbed { share, without: Some(Num(4710.0)), mostly: false, decides: false },
@@ -476,6 +476,6 @@ fn why_a_metric_is_open() {
         assert_eq!(words::open(&why), short);
     }
     let left = LeftOut { metric: "gpu.power".into(), why: Reason::unsupported("no NVML").into() };
-    let says = "left out of the stopping rule, cannot be measured here: gpu.power: no NVML";
+    let says = "not waited for, cannot be measured here: gpu.power: no NVML";
     check(&left, words::left_out, says);
 }

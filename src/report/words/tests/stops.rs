@@ -48,8 +48,8 @@ fn what_is_open_at_an_end() {
     }
     let never = OpenStage { stage: Stage::Serve(8), began: false, left: None, figures: Vec::new() };
     for (futile, says) in [
-        (false, "train, left after 700 ms as its time or its requests were used up: "),
-        (true, "train, left after 700 ms as waiting was futile: "),
+        (false, "train, left after 700 ms as its time or its requests ran out: "),
+        (true, "train, left after 700 ms as it could not become known in time: "),
     ] {
         let left = Some(StageLeft { after_s: Num(0.7), futile });
         let open = vec![OpenStage { left, ..opened(OpenHow::NeverJudged) }];
@@ -86,15 +86,15 @@ fn why_a_stage_is_left() {
     for (end, says) in [
         (
             StageEnd::Decided { age: age() },
-            "its constraints are decided, after 1.50 s of serving one by one".to_owned(),
+            "its limits are decided, after 1.50 s of serving one by one".to_owned(),
         ),
         (
             StageEnd::Undecided { age: age() },
-            "not all of its constraints are decided after 1.50 s of serving one by one".to_owned(),
+            "not all of its limits are decided after 1.50 s of serving one by one".to_owned(),
         ),
         (
             StageEnd::Nothing { age: Age { stage: Stage::Train, ..age() } },
-            "nothing chosen is measured here; left after 1.50 s of training".to_owned(),
+            "none of the chosen metrics is measured here; left after 1.50 s of training".to_owned(),
         ),
         (
             StageEnd::Known { count: 2, grounds: grounds() },
@@ -127,7 +127,7 @@ fn why_a_stage_is_left() {
         (Stage::Load, false, "load"),
     ] {
         let age = Age { stage, queues, ..age() };
-        let says = format!("its constraints are decided, after 1.50 s of {says}");
+        let says = format!("its limits are decided, after 1.50 s of {says}");
         assert_eq!(left(&StageEnd::Decided { age }), says);
     }
 }
@@ -183,7 +183,7 @@ fn why_a_run_ends() {
         ),
         (
             of_reach(BarOf::Limit, Spared::AtLeast { seconds: Num(61.0) }),
-            "validation accuracy 0.5120 after 6 of 20 epochs: test_accuracy can reach 0.8710 at most, and its limit is 0.9410; at least 1 min 01 s of the budgeted training were not spent"
+            "validation accuracy 0.5120 after 6 of 20 epochs: test_accuracy can reach 0.8710 at most, and its limit is 0.9410; at least 1 min 01 s of the training budget were saved"
                 .to_owned(),
         ),
         (
@@ -231,7 +231,7 @@ fn why_a_run_ends() {
         ),
         (
             StopDetail::ServeTime { after_ns: 2_000_000_000 },
-            "the time for serving is used, after 2.00 s".to_owned(),
+            "the time for serving is up, after 2.00 s".to_owned(),
         ),
         (
             StopDetail::Known { count: 4, stages: 2, grounds: grounds() },
@@ -239,7 +239,7 @@ fn why_a_run_ends() {
         ),
         (
             StopDetail::KnownBefore { count: 4, here: StageEnd::Nothing { age: age() } },
-            "4 of 4 chosen metrics known before training; nothing chosen is measured here; left after 1.50 s of serving one by one"
+            "4 of 4 chosen metrics known before training; none of the chosen metrics is measured here; left after 1.50 s of serving one by one"
                 .to_owned(),
         ),
         (
@@ -286,7 +286,7 @@ fn what_an_early_end_spares_stands_behind_it() {
         (Spared::Nothing, ""),
         (
             Spared::AtLeast { seconds: Num(245.5) },
-            "; at least 4 min 05 s of the budgeted training were not spent",
+            "; at least 4 min 05 s of the training budget were saved",
         ),
         (Spared::Unknown, "; how much training time this saved is not known"),
         (Spared::NotBegun, "; its training had not begun"),
@@ -350,7 +350,7 @@ fn what_was_known_at_the_decision_and_is_not_at_the_end_is_counted_beside_it() {
     for (note, row) in lost {
         (row.known, row.notes) = (Some(false), vec![note]);
     }
-    let more = "; 2 that were known then are not at the end (metrics.csv)";
+    let more = "; 2 that were known then are not known at the end (metrics.csv)";
     assert_eq!(ended(&record), says.clone() + more);
     // Nothing was waited for, or the end is not one of figures.
     for row in &mut record.metrics {
