@@ -114,7 +114,7 @@ fn columns(rows: &[&Row], design: &Design) -> Vec<Column> {
         let more = |row: &Row| {
             let runs = more_runs(row).filter(|_| needs(row));
             let some = runs.map_or_else(String::new, |(least, most)| some_runs(least, most));
-            some.trim_start_matches("some ").replace("at least ", ">= ")
+            some.trim_start_matches("about ").replace("at least ", ">= ")
         };
         columns.push(column("more\nruns", Align::Right, &more).ranked(1));
     }

@@ -162,7 +162,7 @@ pub fn is_told(least: u32, most: Option<u32>) -> bool {
     rounded(least, most).1.is_some()
 }
 
-/// `some 10 to 60`, `at least 10`: a number of runs as well as it is known so far.
+/// `about 10 to 60`, `at least 10`: a number of runs as well as it is known so far.
 pub fn some_runs(least: u32, most: Option<u32>) -> String {
     match rounded(least, most) {
         (least, Some(most)) if most == least => format!("about {least}"),
