@@ -9,7 +9,8 @@
 //! - `front`: quality against the logarithm of the time. Gap: 1 - hypervolume of what is recommended over that of all, between
 //!   the medians and the best.
 //!
-//! `SEEDS` (10), `EVALS` (64) and `METHODS` (random, halving, bayes) may be given. `ask` times one step over 60,000 cells;
+//! `SEEDS` (10), `EVALS` (64), `METHODS` (random, halving, bayes) and `BATCH` (1: so many are asked for before any of them says
+//! anything) may be given. `ask` times one step over 60,000 cells;
 //! `curves` asks whether a training is ended that would have decided something (see `search/curves.rs`); `effects` asks whether the intervals of effects hold (`OFFSET`: other seeds).
 #![allow(
     clippy::print_stdout,
@@ -267,9 +268,23 @@ fn play(
     let seeds = table.times[0].len();
     let last = marks.last().copied().unwrap_or_default();
     let policy = policy(method, u32::try_from(last).ok(), seed);
+    let batch = common::number("BATCH", 1) as usize;
+    let mut asked = std::collections::VecDeque::new();
     for count in 1..=last {
-        let search = Search { space: &table.space, aims: &aims, earlier: &[], told: &told, policy };
-        if let Some(cell) = search.next(&states).first().map(|visit| visit.cell) {
+        if asked.is_empty() {
+            let mut pending: Vec<usize> = Vec::new();
+            while pending.len() < batch.min(last + 1 - count) {
+                let (space, told, pending_now) = (&table.space, &told, &pending);
+                let search =
+                    Search { space, aims: &aims, earlier: &[], told, pending: pending_now, policy };
+                let Some(next) = search.next(&states).first().map(|visit| visit.cell) else {
+                    break;
+                };
+                pending.push(next);
+            }
+            asked.extend(pending);
+        }
+        if let Some(cell) = asked.pop_front() {
             judged.repeats += usize::from(!states[cell].made.is_empty());
             let visit = states[cell].made.len() as u32 + 1;
             states[cell].made.push(visit);
@@ -287,8 +302,14 @@ fn play(
             });
         }
         if marks.contains(&count) {
-            let search =
-                Search { space: &table.space, aims: &aims, earlier: &[], told: &told, policy };
+            let search = Search {
+                space: &table.space,
+                aims: &aims,
+                earlier: &[],
+                told: &told,
+                pending: &[],
+                policy,
+            };
             judged.marks.push(truth.miss(limited, &search.recommended()));
         }
     }
@@ -389,6 +410,7 @@ fn ask() {
         aims: &aims,
         earlier: &[],
         told: &told,
+        pending: &[],
         policy: policy(Method::Bayes, None, 1),
     };
     let mut times: Vec<f64> = (0..7)

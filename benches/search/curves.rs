@@ -165,7 +165,8 @@ fn play(table: &Table, aims: &Aims, policy: SearchPolicy, trials: usize, tally: 
     let mut cut = Vec::new();
     let is_front = aims.figures.len() > 1;
     while told.len() < trials {
-        let search = Search { space: &table.space, aims, earlier: &[], told: &told, policy };
+        let search =
+            Search { space: &table.space, aims, earlier: &[], told: &told, pending: &[], policy };
         let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
         let training = &table.trainings[cell];
         let mut bars = if policy.prunes { search.bars(ACCURACY, cell) } else { Vec::new() };
@@ -198,7 +199,8 @@ fn play(table: &Table, aims: &Aims, policy: SearchPolicy, trials: usize, tally: 
     tally.best += cut.iter().filter(is_best).count();
     tally.cut += cut.len();
     tally.trials += told.len();
-    let search = Search { space: &table.space, aims, earlier: &[], told: &told, policy };
+    let search =
+        Search { space: &table.space, aims, earlier: &[], told: &told, pending: &[], policy };
     let found = search.recommended().into_iter().map(|cell| table.trainings[cell].test);
     tally.found += found.fold(0.0, f64::max);
 }

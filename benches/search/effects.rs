@@ -227,7 +227,8 @@ fn search(noise: f64, visits: usize, with_effects: bool, seed: u64) -> Tally {
     let policy =
         SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, prunes: false, seed };
     for _ in 0..visits {
-        let search = Search { space: &all, aims: &aims, earlier: &[], told: &said, policy };
+        let search =
+            Search { space: &all, aims: &aims, earlier: &[], told: &said, pending: &[], policy };
         // It ends where nothing promises more.
         let Some(visit) = search.next(&states).pop() else { break };
         states[visit.cell].made.push(visit.repeat);

@@ -47,6 +47,11 @@ pub fn is_asked(args: &RunArgs, plan: &Plan) -> Result<bool, Fault> {
             "add --jobs 1: its tasks run side by side by themselves",
         ),
         (
+            "--warm-start",
+            !args.warm_start.is_empty(),
+            "what is fast on one machine need not be fast on another: leave it out",
+        ),
+        (
             "--shadow",
             args.shadow,
             "`perftune report DIR --shadow` casts it when the tasks are done",

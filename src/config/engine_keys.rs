@@ -74,7 +74,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         "engine.array_parallelism",
         Count(1, MANY, |s, v, _| s.engine.policy.array_parallelism = Some(v)),
     )
-    .about("the most tasks of an array that run at once"),
+    .about("the most tasks of an array that run at once, and of a search those that are asked for at once (4)"),
     key(
         "engine.time",
         Duration(SHORTEST_S, LONGEST_S, |s, v, at| {

@@ -27,7 +27,8 @@ impl Search<'_> {
         let best = if is_aim { self.recommended() } else { Vec::new() };
         let best: Vec<usize> =
             best.into_iter().filter(|best| self.space.group(*best) == group).collect();
-        let Some(mut model) = (!best.is_empty()).then(|| self.model()).flatten() else {
+        let told = Self { pending: &[], ..*self };
+        let Some(mut model) = (!best.is_empty()).then(|| told.model()).flatten() else {
             return Vec::new();
         };
         model.learn(&best);

@@ -2,6 +2,7 @@
 
 use nalgebra::DMatrix;
 
+use super::aims::Reading;
 use super::kernel::{Kernel, Seen, Solved, Theta, diagonal, solve};
 use super::space::Space;
 
@@ -159,6 +160,22 @@ impl Fit {
         let theta = Theta::unpack(&climb(start, |packed| problem.height(&Theta::unpack(packed))));
         let kernel = Kernel::new(space, &theta);
         let solved = problem.solve(&kernel, &theta).0?;
+        Some(Self { theta, kernel, solved, seen, shift, scale })
+    }
+}
+
+impl Fit {
+    /// The process at the same hyperparameters with one more visit to each of these cells, which has said this.
+    pub(super) fn with(self, space: &Space, visits: &[(usize, f64)]) -> Option<Self> {
+        let Self { theta, kernel, mut seen, shift, scale, .. } = self;
+        for (cell, said) in visits {
+            let value = (said - shift) / scale;
+            match seen.iter_mut().find(|seen| seen.cell == *cell) {
+                Some(seen) => *seen = seen.and(value, theta.noise.exp()),
+                None => seen.push(Seen::of(*cell, &[Reading { value, variance: 0.0 }])),
+            }
+        }
+        let solved = Problem::new(space, &seen, &PRIORS).solve(&kernel, &theta).0?;
         Some(Self { theta, kernel, solved, seen, shift, scale })
     }
 }

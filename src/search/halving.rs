@@ -35,6 +35,10 @@ impl Search<'_> {
             if let Some(cell) = rung.iter().filter(lacks).find(|cell| !closed.contains(cell)) {
                 return Some(*cell);
             }
+            // Which half is the better one is not known before all have been visited.
+            if rung.iter().filter(lacks).any(|cell| self.pending.contains(cell)) {
+                break;
+            }
             if rung.len() < 2 {
                 break;
             }

@@ -31,6 +31,19 @@ impl Seen {
         let squares = readings.iter().map(|reading| (reading.value - value).powi(2)).sum();
         Self { cell, value, known, visits, squares }
     }
+
+    /// The same with one more visit, which has said this and nothing of how well it knows it; `noise`: the variance of a visit.
+    pub(super) fn and(self, value: f64, noise: f64) -> Self {
+        let visits = self.visits + 1.0;
+        let before = self.known + noise / self.visits;
+        let share = noise / (noise + before);
+        Self {
+            value: share * self.value + (1.0 - share) * value,
+            known: (share * before - noise / visits).max(0.0),
+            visits,
+            ..self
+        }
+    }
 }
 
 /// Logarithms of the hyperparameters: of variances, and of lengths in which 1 is from one end of an axis to the other.

@@ -34,7 +34,7 @@ pub(super) struct Model<'a> {
     beliefs: HashMap<usize, Beliefs>,
     /// How each objective is turned so that it is better upwards; 1 for what is none.
     pub(super) signs: Vec<f64>,
-    /// The cells of which something was told, and those that this search itself has visited.
+    /// The cells of which something was told or will be, and those that this search itself has visited.
     pub(super) known: BTreeSet<usize>,
     pub(super) visited: BTreeSet<usize>,
 }
@@ -111,11 +111,12 @@ impl Search<'_> {
             let process = Process::fit(self.space, &seen, &PRIORS)?;
             let short = self.short(figure, &seen, &process);
             let both = || [&seen[..], &short].concat();
-            if short.is_empty() {
-                Some(process)
+            let process = if short.is_empty() {
+                process
             } else {
-                Process::fit(self.space, &both(), &PRIORS)
-            }
+                Process::fit(self.space, &both(), &PRIORS)?
+            };
+            process.supposing(self.pending)
         };
         let processes: Vec<Option<Process<'_>>> = figures.clone().map(of_figure).collect();
         if figures.clone().any(|at| processes[at].is_none() && self.aims.needs(at)) {
@@ -132,7 +133,7 @@ impl Search<'_> {
         for (figure, better) in self.aims.objectives() {
             signs[figure] = -better.sign();
         }
-        let known = self.all().map(|told| told.cell).collect();
+        let known = self.known().collect();
         let visited = self.told.iter().map(|told| told.cell).collect();
         Some(Model { processes, success, cost, beliefs: HashMap::new(), signs, known, visited })
     }

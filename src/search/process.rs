@@ -33,6 +33,19 @@ impl<'a> Process<'a> {
         Some(Self { space, fit, lower })
     }
 
+    /// The same once these cells were visited, if each visit said what is believed of its cell: it is surer there, and of no other
+    /// mind (the kriging believer of Ginsbourger et al. 2010). The hyperparameters stay: nothing was seen that would speak for others.
+    pub(super) fn supposing(self, cells: &[usize]) -> Option<Self> {
+        if cells.is_empty() {
+            return Some(self);
+        }
+        let believed = self.beliefs(cells).into_iter().map(|belief| belief.mean);
+        let visits: Vec<(usize, f64)> = cells.iter().copied().zip(believed).collect();
+        let fit = self.fit.with(self.space, &visits)?;
+        let lower = fit.solved.factor.l();
+        Some(Self { space: self.space, fit, lower })
+    }
+
     /// The variance of a visit around its cell, besides what it says itself.
     pub(super) fn noise(&self) -> f64 {
         self.fit.theta.noise.exp() * self.fit.scale.powi(2)
@@ -112,6 +125,17 @@ mod tests {
         assert!((beliefs[2].mean - 3.0).abs() < 0.5, "{beliefs:?}");
         assert!(beliefs[1].variance < beliefs[2].variance);
         assert!(beliefs[2].variance < beliefs[3].variance);
+        // A visit that says what is believed of its cell makes it surer, there and near it, and changes no mind.
+        for cells in [&[3][..], &[2, 8]] {
+            let supposed = Process::fit(&space, &line, &PRIORS).unwrap().supposing(cells).unwrap();
+            for cell in 0..10 {
+                let (before, after) = (process.beliefs(&[cell])[0], supposed.beliefs(&[cell])[0]);
+                assert!((before.mean - after.mean).abs() < 1e-6, "{cell}: {before:?} {after:?}");
+                assert!(after.variance < before.variance + 1e-9, "{cell}: {before:?} {after:?}");
+            }
+            let sure = |of: &Process<'_>| of.beliefs(cells)[0].variance;
+            assert!(sure(&supposed) < 0.9 * sure(&process));
+        }
         // Equal values: no spread to scale by, and nothing to be unsure of but the kind that was not seen.
         let same: Vec<Seen> = [0, 1, 2].map(|cell| seen(cell, 7.0, 1.0)).into();
         let belief = Process::fit(&space, &same, &PRIORS).unwrap().beliefs(&[1])[0];

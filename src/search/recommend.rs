@@ -51,10 +51,12 @@ impl Search<'_> {
     /// What is recommended of the cells that were measured and keep all limits: for one objective the best of each group, else
     /// those that no other beats.
     pub fn recommended(&self) -> Vec<usize> {
-        let Some(mut model) = self.model() else { return Vec::new() };
+        // What was measured, and nothing that is only supposed.
+        let told = Self { pending: &[], ..*self };
+        let Some(mut model) = told.model() else { return Vec::new() };
         let visited: Vec<usize> = model.visited.iter().copied().collect();
         model.learn(&visited);
-        let kept = self.sure(&model);
+        let kept = told.sure(&model);
         let objectives: Vec<usize> = self.aims.objectives().map(|(figure, _)| figure).collect();
         if let [figure] = objectives[..] {
             return self.simplest_of_the_best(&model, &kept, figure);
@@ -88,7 +90,7 @@ impl Search<'_> {
         groups.values().filter_map(simplest).collect()
     }
 
-    /// The visited cells that keep all limits for certain enough.
+    /// The visited cells that keep all limits for certain enough; of those that are visited just now, what is believed is supposed.
     pub(super) fn sure(&self, model: &Model<'_>) -> Vec<usize> {
         let is_known = |cell: usize| {
             let mut figures = 0..self.aims.figures.len();
@@ -100,10 +102,11 @@ impl Search<'_> {
                     .room_below(model, cell)
                     .all(|(room, figure)| room >= SURE * model.belief(cell, figure).variance.sqrt())
         };
-        let visited = model.visited.iter().copied();
-        visited
-            .filter(|cell| self.is_measured(*cell) && self.is_sound(*cell) && keeps(*cell))
-            .collect()
+        let is_measured = |cell: &usize| self.is_measured(*cell) && self.is_sound(*cell);
+        let measured = model.visited.iter().copied().filter(is_measured);
+        let fresh = |cell: &usize| self.visits(*cell).next().is_none();
+        let supposed = self.pending.iter().copied().filter(fresh);
+        measured.chain(supposed).filter(|cell| keeps(*cell)).collect()
     }
 
     /// How far within its limits a cell is believed to be, on the scale of each figure that has one and of which anything is known.

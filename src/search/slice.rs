@@ -121,7 +121,8 @@ mod tests {
             prunes: false,
             seed: 1,
         };
-        let search = Search { space: &space, aims: &aims, earlier: &[], told: &told, policy };
+        let search =
+            Search { space: &space, aims: &aims, earlier: &[], told: &told, pending: &[], policy };
         let slices = search.slices(2);
         assert_eq!(slices.iter().map(|slice| slice.axis).collect::<Vec<_>>(), [0, 1]);
         let points = &slices[0].points;

@@ -41,6 +41,8 @@ pub struct Search<'a> {
     pub earlier: &'a [Told],
     /// What every visit so far has said.
     pub told: &'a [Told],
+    /// Cells that are visited just now, of which nobody knows yet what they will say: none of them is visited a second time meanwhile.
+    pub pending: &'a [usize],
     /// What the user asks of it.
     pub policy: SearchPolicy,
 }
@@ -49,6 +51,11 @@ impl<'a> Search<'a> {
     /// What all visits have said, those of earlier searches first.
     pub(super) fn all(&self) -> impl Iterator<Item = &'a Told> + use<'a> {
         self.earlier.iter().chain(self.told)
+    }
+
+    /// The cells that something was said of, or will be.
+    pub(super) fn known(&self) -> impl Iterator<Item = usize> + use<'a> {
+        self.all().map(|told| told.cell).chain(self.pending.iter().copied())
     }
 
     /// What was said of one cell.

@@ -42,8 +42,9 @@ impl Search<'_> {
     fn step(&self, closed: &BTreeSet<usize>) -> Option<usize> {
         let open: Vec<usize> =
             (0..self.space.len()).filter(|cell| !closed.contains(cell)).collect();
-        let mut draw = Draw::new(self.policy.seed.rotate_left(32) ^ self.told.len() as u64);
-        let known: BTreeSet<usize> = self.all().map(|told| told.cell).collect();
+        let count = self.told.len() + self.pending.len();
+        let mut draw = Draw::new(self.policy.seed.rotate_left(32) ^ count as u64);
+        let known: BTreeSet<usize> = self.known().collect();
         let fresh = open.iter().copied().filter(|cell| !known.contains(cell));
         let fresh: Vec<usize> = fresh.collect();
         match self.policy.method {
@@ -227,7 +228,8 @@ fn climb(line: &[usize], fresh: &[usize]) -> Option<usize> {
 impl Policy for Search<'_> {
     fn next(&self, cells: &[CellState]) -> Vec<Visit> {
         let made: usize = cells.iter().map(|state| state.made.len()).sum();
-        let is_over = self.policy.trials.is_some_and(|most| made >= most as usize);
+        let asked = made + self.pending.len();
+        let is_over = self.policy.trials.is_some_and(|most| asked >= most as usize);
         if is_over || self.is_hopeless() {
             return Vec::new();
         }
@@ -240,6 +242,7 @@ impl Policy for Search<'_> {
         let cells_of = cells.iter().enumerate();
         let mut closed: BTreeSet<usize> =
             cells_of.filter_map(|(cell, state)| is_closed(state).then_some(cell)).collect();
+        closed.extend(self.pending);
         if let Some(line) = self.space.line() {
             closed.extend(self.out_of_reach(&line));
         }

@@ -42,37 +42,74 @@ fn open(cells: usize) -> Vec<CellState> {
     vec![CellState { made: Vec::new(), standing: Standing::Open }; cells]
 }
 
+/// So many visits that are asked for while none of them has said anything.
+fn batch(search: Search<'_>, states: &[CellState], most: usize) -> Vec<usize> {
+    let mut pending = search.pending.to_vec();
+    let before = pending.len();
+    while pending.len() < before + most {
+        let Some(visit) = (Search { pending: &pending, ..search }).next(states).first().copied()
+        else {
+            break;
+        };
+        pending.push(visit.cell);
+    }
+    pending.split_off(before)
+}
+
 /// So many visits, each with this noise; what they told, and what is recommended.
 fn searched(aims: &Aims, visits: usize, noise: f64, seed: u64) -> (Vec<Told>, Vec<usize>) {
-    let space = space();
+    searched_in_batches(aims, (visits, 1), noise, seed)
+}
+
+/// The same with so many visits asked for at once.
+fn searched_in_batches(
+    aims: &Aims,
+    (visits, at_once): (usize, usize),
+    noise: f64,
+    seed: u64,
+) -> (Vec<Told>, Vec<usize>) {
+    let (space, policy) = (space(), policy(seed));
     let mut states = open(space.len());
     let mut told = Vec::new();
     let mut draws = Noise::new(seed + 1);
-    for _ in 0..visits {
+    while told.len() < visits {
         let search =
-            Search { space: &space, aims, earlier: &[], told: &told, policy: policy(seed) };
-        let visit = search.next(&states)[0];
-        assert_eq!(visit.repeat as usize, states[visit.cell].made.len() + 1);
-        states[visit.cell].made.push(visit.repeat);
-        let (rate, memory) = truth(visit.cell);
-        let mut reading = |value: f64| {
-            let value = value * (noise * draws.normal()).exp();
-            Some(Reading { value, variance: 0.0 })
-        };
-        let readings = vec![reading(rate), reading(memory)];
-        told.push(Told {
-            cell: visit.cell,
-            readings,
-            failed: false,
-            rejected: false,
-            short: None,
-            wall_s: 1.0,
-        });
+            Search { space: &space, aims, earlier: &[], told: &told, pending: &[], policy };
+        let cells = batch(search, &states, at_once.min(visits - told.len()));
+        assert!(!cells.is_empty());
+        for cell in cells {
+            let next = states[cell].made.len() + 1;
+            states[cell].made.push(next.try_into().unwrap());
+            let (rate, memory) = truth(cell);
+            let mut reading = |value: f64| {
+                let value = value * (noise * draws.normal()).exp();
+                Some(Reading { value, variance: 0.0 })
+            };
+            let readings = vec![reading(rate), reading(memory)];
+            told.push(Told {
+                cell,
+                readings,
+                failed: false,
+                rejected: false,
+                short: None,
+                wall_s: 1.0,
+            });
+        }
     }
-    let recommended =
-        Search { space: &space, aims, earlier: &[], told: &told, policy: policy(seed) }
-            .recommended();
+    let search = Search { space: &space, aims, earlier: &[], told: &told, pending: &[], policy };
+    let recommended = search.recommended();
     (told, recommended)
+}
+
+#[test]
+fn a_search_in_batches_finds_what_there_is() {
+    let best = (0..300).map(|cell| truth(cell).0).fold(0.0, f64::max);
+    for seed in 0..3 {
+        let (_, recommended) = searched_in_batches(&aims(None, false), (32, 4), 0.02, seed);
+        assert!(truth(recommended[0]).0 > 0.95 * best, "{seed}: {recommended:?}");
+        let (_, recommended) = searched_in_batches(&aims(None, true), (40, 4), 0.02, seed);
+        assert!(recommended.len() > 3, "{seed}: {recommended:?}");
+    }
 }
 
 #[test]
@@ -130,7 +167,14 @@ fn closed_cells_are_not_visited_and_none_is_left_in_the_end() {
             state.standing = Standing::Settled;
         }
     }
-    let search = Search { space: &space, aims: &aims, earlier: &[], told: &[], policy: policy(1) };
+    let search = Search {
+        space: &space,
+        aims: &aims,
+        earlier: &[],
+        told: &[],
+        pending: &[],
+        policy: policy(1),
+    };
     let first = search.next(&states)[0].cell;
     assert!([17, 250].contains(&first));
     states[first].standing = Standing::Failed;
@@ -156,7 +200,8 @@ fn what_is_known_from_the_start_is_visited_once_more_before_it_is_recommended() 
     loop {
         let (earlier, told_by_now) = (&earlier[..], &told[..]);
         let policy = policy(1);
-        let search = Search { space: &space, aims: &aims, earlier, told: told_by_now, policy };
+        let search =
+            Search { space: &space, aims: &aims, earlier, told: told_by_now, pending: &[], policy };
         let visited: Vec<usize> = told.iter().map(|told: &Told| told.cell).collect();
         let found = search.recommended();
         assert!(found.iter().all(|cell| visited.contains(cell)), "{found:?} of {visited:?}");
@@ -176,8 +221,14 @@ fn where_visits_fail_few_more_are_made() {
     let mut states = open(300);
     let mut told: Vec<Told> = Vec::new();
     for _ in 0..40 {
-        let search =
-            Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(2) };
+        let search = Search {
+            space: &space,
+            aims: &aims,
+            earlier: &[],
+            told: &told,
+            pending: &[],
+            policy: policy(2),
+        };
         let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
         states[cell].made.push(1);
         let (width, batch, _) = levels(cell);
@@ -200,8 +251,14 @@ fn where_visits_fail_few_more_are_made() {
     let late = told.len().min(20);
     let failed = told[late..].iter().filter(|told| told.failed).count();
     assert!(failed <= 10, "{failed} of the last 20");
-    let search =
-        Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(2) };
+    let search = Search {
+        space: &space,
+        aims: &aims,
+        earlier: &[],
+        told: &told,
+        pending: &[],
+        policy: policy(2),
+    };
     let cell = search.recommended()[0];
     let (width, batch, _) = levels(cell);
     assert!(width + batch <= 12.0 && truth(cell).0 > 800.0, "{width} {batch} {:?}", truth(cell));
@@ -234,8 +291,14 @@ fn a_cell_keeps_its_own_limits_and_no_others() {
         wall_s: 1.0,
     };
     let told = [visit(3, 10.0), visit(105, 20.0), visit(210, 5.0)];
-    let search =
-        Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(1) };
+    let search = Search {
+        space: &space,
+        aims: &aims,
+        earlier: &[],
+        told: &told,
+        pending: &[],
+        policy: policy(1),
+    };
     assert_eq!(search.recommended(), [3]);
 }
 
@@ -257,7 +320,14 @@ fn what_is_known_to_be_low_is_neither_missing_nor_as_high_as_it_may_be() {
         (0..4).map(|at| visit(row(at), Some([0.90, 0.92, 0.91, 0.89][at]), None)).collect();
     told.extend((0..10).map(|at| visit(100 + at, Some(0.5 + 0.04 * at as f64), None)));
     let believed = |told: &[Told], cell: usize| {
-        let search = Search { space: &space, aims: &aims, earlier: &[], told, policy: policy(1) };
+        let search = Search {
+            space: &space,
+            aims: &aims,
+            earlier: &[],
+            told,
+            pending: &[],
+            policy: policy(1),
+        };
         let mut model = search.model().unwrap();
         model.learn(&[cell]);
         model.belief(cell, 0)
@@ -280,8 +350,14 @@ fn what_is_known_to_be_low_is_neither_missing_nor_as_high_as_it_may_be() {
     assert!((believed(&both, 265).mean - 0.8).abs() < 0.05);
     let low = [visit(265, None, Some(0.99))];
     let told = [&told[..1], &low].concat();
-    let search =
-        Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(1) };
+    let search = Search {
+        space: &space,
+        aims: &aims,
+        earlier: &[],
+        told: &told,
+        pending: &[],
+        policy: policy(1),
+    };
     assert_eq!(search.recommended(), [155]);
     // The bar of another visit is below what its cell is believed to have.
     let bars = search.bars(0, 3);
@@ -302,8 +378,14 @@ fn the_bars_of_a_front_count_where_nothing_else_is_better() {
             wall_s: 1.0,
         })
         .to_vec();
-    let search =
-        Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(1) };
+    let search = Search {
+        space: &space,
+        aims: &aims,
+        earlier: &[],
+        told: &told,
+        pending: &[],
+        policy: policy(1),
+    };
     let bars = search.bars(0, 3);
     let cells: Vec<usize> = bars.iter().map(|bar| bar.cell).collect();
     assert_eq!(cells, search.recommended());
@@ -333,8 +415,14 @@ fn groups_have_a_front_each() {
     let mut states = open(20);
     let mut told: Vec<Told> = Vec::new();
     for _ in 0..16 {
-        let search =
-            Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(5) };
+        let search = Search {
+            space: &space,
+            aims: &aims,
+            earlier: &[],
+            told: &told,
+            pending: &[],
+            policy: policy(5),
+        };
         let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
         let repeat = states[cell].next();
         states[cell].made.push(repeat);
@@ -348,8 +436,15 @@ fn groups_have_a_front_each() {
             wall_s: 1.0,
         });
     }
-    let found = Search { space: &space, aims: &aims, earlier: &[], told: &told, policy: policy(5) }
-        .recommended();
+    let found = Search {
+        space: &space,
+        aims: &aims,
+        earlier: &[],
+        told: &told,
+        pending: &[],
+        policy: policy(5),
+    }
+    .recommended();
     let mut best: BTreeMap<usize, usize> = BTreeMap::new();
     for cell in found {
         assert!(best.insert(cell / 10, cell % 10).is_none(), "one of each");
@@ -373,7 +468,8 @@ fn climbed(
     let mut states = open(levels.into());
     let mut told: Vec<Told> = Vec::new();
     loop {
-        let search = Search { space: &space, aims: &aims, earlier: &[], told: &told, policy };
+        let search =
+            Search { space: &space, aims: &aims, earlier: &[], told: &told, pending: &[], policy };
         let Some(visit) = search.next(&states).pop() else {
             return (told.iter().map(|told| told.cell).collect(), search.recommended());
         };
@@ -442,7 +538,14 @@ fn where_time_counts_cheap_cells_are_visited() {
         let mut told: Vec<Told> = Vec::new();
         for _ in 0..30 {
             let policy = SearchPolicy { is_timed, ..policy(4) };
-            let search = Search { space: &space, aims: &aims, earlier: &[], told: &told, policy };
+            let search = Search {
+                space: &space,
+                aims: &aims,
+                earlier: &[],
+                told: &told,
+                pending: &[],
+                policy,
+            };
             let Some(cell) = search.next(&states).first().map(|visit| visit.cell) else { break };
             states[cell].made.push(1);
             let (rate, memory) = truth(cell);
@@ -479,4 +582,65 @@ fn neighbours_differ_in_one_axis_and_exist() {
     let space = Space::new(axes, cells, vec![0; 3]);
     assert_eq!(space.neighbours(0), Vec::<usize>::new());
     assert_eq!(space.neighbours(1), [2]);
+}
+
+#[test]
+fn visits_of_a_batch_are_of_other_cells_and_keep_to_the_trials() {
+    let (space, aims) = (space(), aims(None, true));
+    for method in [Method::Bayes, Method::Random, Method::Halving] {
+        for (visits, trials, expected) in [(0, 40, 4), (6, 40, 4), (20, 40, 4), (18, 20, 2)] {
+            let policy = SearchPolicy { method, trials: Some(trials), ..policy(3) };
+            let mut states = open(space.len());
+            let mut told = Vec::new();
+            for _ in 0..visits {
+                let search = Search {
+                    space: &space,
+                    aims: &aims,
+                    earlier: &[],
+                    told: &told,
+                    pending: &[],
+                    policy,
+                };
+                let visit = search.next(&states)[0];
+                states[visit.cell].made.push(visit.repeat);
+                let (rate, memory) = truth(visit.cell);
+                let readings = [rate, memory].map(|value| Some(Reading { value, variance: 0.0 }));
+                told.push(Told {
+                    cell: visit.cell,
+                    readings: readings.into(),
+                    failed: false,
+                    rejected: false,
+                    short: None,
+                    wall_s: 1.0,
+                });
+            }
+            let search = Search {
+                space: &space,
+                aims: &aims,
+                earlier: &[],
+                told: &told,
+                pending: &[],
+                policy,
+            };
+            let cells = batch(search, &states, 4);
+            let distinct: std::collections::BTreeSet<&usize> = cells.iter().collect();
+            // Of halving the rest of a rung is all that can be asked for.
+            let is_enough = cells.len() == expected || method == Method::Halving;
+            assert!(is_enough && distinct.len() == cells.len(), "{method:?} {visits}: {cells:?}");
+            // It follows from what was told.
+            assert_eq!(batch(search, &states, 4), cells);
+            // What is under way is supposed, and nothing is recommended for it.
+            let supposed = Search { pending: &cells, ..search };
+            assert_eq!(supposed.recommended(), search.recommended());
+        }
+    }
+}
+
+#[test]
+fn a_rung_of_halving_is_whole_before_the_next_one_begins() {
+    let (space, aims) = (space(), aims(None, false));
+    let policy = SearchPolicy { method: Method::Halving, trials: Some(8), ..policy(1) };
+    let search =
+        Search { space: &space, aims: &aims, earlier: &[], told: &[], pending: &[], policy };
+    assert_eq!(batch(search, &open(space.len()), 8).len(), 4);
 }

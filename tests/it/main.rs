@@ -60,6 +60,7 @@ mod signals;
 mod slurm;
 mod support;
 mod task_faults;
+mod task_search;
 mod tasks;
 mod torture;
 #[cfg(feature = "tpu")]

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::shards;
 use crate::support::{Lab, Running, Shown};
 use crate::task_faults::Random;
+use crate::task_search;
 use crate::tasks::same_reports;
 
 /// Clusters that this process has brought up.
@@ -444,6 +445,25 @@ fn who_waits_no_longer_ends_no_task() {
     cluster.is_whole(2);
 }
 
+#[test]
+fn a_search_asks_for_arrays_and_goes_on_when_who_waits_was_killed() {
+    let Some(cluster) = Cluster::up(task_search::lab(), &[]) else { return };
+    let killed = cluster.waiting(&[]);
+    cluster.until("the second batch", || cluster.lab.file("submissions/0002/job").exists());
+    killed.signal(Signal::KILL);
+    assert_eq!(killed.end().code, None);
+    let shown = cluster.waiting(&["--resume"]).end().exits(0);
+    assert!(shown.stdout.contains("recommended: old-a_4-b_8"), "{shown:#?}");
+    let made = task_search::runs(&cluster.lab, "results/t").len();
+    assert_eq!(cluster.parts(), made, "{}", cluster.state());
+    // The same search once more.
+    cluster.waiting(&["--out", "results/u"]).end().exits(0);
+    same_reports(&cluster.lab, "results/t", "results/u");
+    let status = cluster.call(&["status", "results/t"]).exits(0);
+    assert!(status.stdout.contains(&format!("{made} tasks: {made} done\njobs: ")), "{status:#?}");
+    cluster.is_sound();
+}
+
 /// What is known of tasks that were killed before they could say so, when the controller has forgotten them as well.
 #[test]
 fn accounts_know_the_end_of_a_task_that_is_forgotten() {
@@ -556,8 +576,9 @@ impl Faults<'_> {
     }
 }
 
-/// Stops the task for a second at a moment of the first tenths of a second of its work, so that what fails meets it anywhere in that.
-const STOPS: &str = "engine.setup=[\"(sleep 0.$((RANDOM % 20 + 10)); kill -STOP $$; sleep 1; kill -CONT $$) &\"]";
+/// Stops each task for some seconds in the first tenth of a second of its work, so that what fails meets it anywhere in that.
+const STOPS: &str =
+    "engine.setup=[\"(sleep 0.0$((RANDOM % 9 + 1)); kill -STOP $$; sleep 4; kill -CONT $$) &\"]";
 
 /// `PERFTUNE_SLURM_SCHEDULES` says how many schedules of faults are played, from which seed `PERFTUNE_SLURM_SEED`; one takes half
 /// a minute.

@@ -57,7 +57,7 @@ impl Fake {
     }
 
     /// What one of the clients does, in the folder of the grid.
-    fn client(&self, name: &str, does: &str) {
+    pub(crate) fn client(&self, name: &str, does: &str) {
         let path = self.lab.path("bin").join(name);
         fs::write(&path, format!("#!/bin/sh\n{does}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -258,6 +258,12 @@ fn a_task_that_is_not_as_it_was_submitted_runs_nothing() {
     assert!(elsewhere.stderr.contains("node n1 does not see"), "{elsewhere:#?}");
     let units = "results/t/submissions/0001/units.json";
     let (folder, before) = (fake.lab.path("results/t"), fs::read(fake.lab.path(units)).unwrap());
+    let nowhere = fake.lab.path("results/nowhere");
+    let mut unseen =
+        fake.with(fake.lab.perftune(&["__engine-task", nowhere.to_str().unwrap(), "1", "n"]));
+    unseen.env("SLURM_ARRAY_JOB_ID", "1").env("SLURM_ARRAY_TASK_ID", "0");
+    let unseen = Shown::of(unseen.output().unwrap()).exits(2);
+    assert!(unseen.stderr.contains("must be on a file system that all nodes share"), "{unseen:#?}");
     let mut other =
         fake.with(fake.lab.perftune(&["__engine-task", folder.to_str().unwrap(), "1", "another"]));
     other.env("SLURM_ARRAY_JOB_ID", "1").env("SLURM_ARRAY_TASK_ID", "0");
@@ -376,6 +382,48 @@ fn nothing_is_submitted_twice() {
 }
 
 #[test]
+fn a_look_costs_one_question() {
+    let fake = Fake::new(shards::lab());
+    fake.client("scontrol", "echo 'MaxArraySize = 4'");
+    fake.client("squeue", "echo asked >> asked");
+    fake.submit(&[]).exits(0);
+    for looks in 1..=3 {
+        fake.call(&["status", "results/t"]).exits(0);
+        let asked = fs::read_to_string(fake.lab.path("asked")).unwrap();
+        assert_eq!(asked.lines().count(), looks, "three arrays");
+    }
+}
+
+#[test]
+fn a_task_whose_disk_is_full_says_so_and_the_others_go_on() {
+    let fake = Fake::new(Lab::new(
+        &LONG
+            .replace("epochs = 100000", "epochs = 20")
+            .replace("cells_per_task = 2", "cells_per_task = 1"),
+    ));
+    fake.submit(&[]).exits(0);
+    // No file of this task may be larger than what begins an attempt.
+    let command = fake.command(1, 1, 0);
+    let mut full = Command::new("sh");
+    full.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$@\"", "sh"]);
+    full.arg(command.get_program()).args(command.get_args());
+    full.current_dir(command.get_current_dir().unwrap());
+    full.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let shown = Shown::of(full.output().unwrap());
+    assert!(![Some(0), Some(3)].contains(&shown.code), "{shown:#?}");
+    assert!(shown.stderr.contains("error: "), "{shown:#?}");
+    fake.task(1, 0, 0).exits(0);
+    assert_eq!(fake.parts(), 1);
+    let status = fake.call(&["status", "results/t", "--format", "csv"]).exits(0);
+    assert!(status.stdout.contains("File too large"), "{status:#?}");
+    // Where there is room again, it is made again.
+    fake.submit(&["--resume"]).exits(0);
+    fake.task(2, 0, 0).exits(0);
+    let report = fake.call(&["report", "results/t"]).exits(0);
+    assert!(report.stdout.contains("2 ok"), "{report:#?}");
+}
+
+#[test]
 fn a_cluster_that_does_not_do_as_it_should_is_told_of() {
     let fake = Fake::new(shards::lab());
     let patience = ["--set", "engine.patience=500ms"];
@@ -457,6 +505,9 @@ fn arrays_are_as_large_as_the_cluster_takes_them() {
     assert!(status.stdout.contains("not submitted"), "{status:#?}");
 }
 
+const SEARCH: [&str; 4] =
+    ["--set", "search.trials=3", "--set", "objectives.minimize=[\"command.time\"]"];
+
 #[test]
 fn what_does_not_go_with_tasks_is_refused() {
     let fake = Fake::new(shards::lab());
@@ -466,10 +517,12 @@ fn what_does_not_go_with_tasks_is_refused() {
         (&["--strict"], "--strict does not go with --engine slurm"),
         (&["--budget", "1h"], "a budget is the time of the whole grid"),
         (&["--against", "x"], "--engine"),
+        (&*[&SEARCH[..], &["--budget", "1h"]].concat(), "--set search.trials=40"),
         (
-            &["--set", "search.trials=3", "--set", "objectives.minimize=[\"command.time\"]"],
-            "a search cannot be run by tasks of a cluster",
+            &*[&SEARCH[..], &["--set", "engine.cells_per_task=2"]].concat(),
+            "makes one visit at a time",
         ),
+        (&*[&SEARCH[..], &["--warm-start", "x"]].concat(), "--warm-start does not go with"),
         (&["--set", "engine.time=2min"], "warned at once that its time is over"),
         (&["--set", "engine.sbatch_args=[\"--array=1\"]"], "--array is perftune's own"),
         (&["--set", "engine.partition=\"\""], "a text on one line"),

@@ -75,7 +75,7 @@ pub(super) fn choose(parts: &[Part], whole: Whole<'_>, newest: bool) -> Result<V
         }
     }
     let cells = &whole.grid.cells;
-    if !parts.iter().any(|part| part.grid.searched) {
+    if whole.are_all || !parts.iter().any(|part| part.grid.searched) {
         for cell in whole.wanted {
             found.entry(cell).or_default();
         }

@@ -27,6 +27,8 @@ pub(super) struct Part {
 pub(in crate::app) struct Whole<'a> {
     pub(in crate::app) grid: &'a GridHead,
     pub(in crate::app) wanted: &'a [String],
+    /// Whether each of these is to be there, be it that a search has chosen them: then they are runs.
+    pub(in crate::app) are_all: bool,
 }
 
 /// Opens the folders.

@@ -20,7 +20,11 @@ use super::Fault;
 use super::derived::Derived;
 use super::distinct::distinct;
 use crate::event::RunRecord;
-use crate::store::{GridHead, Merging, Results};
+use crate::report::found::Found;
+use crate::store::{GridHead, Merging, Results, SEARCH};
+
+/// What a search over all parts has found by these records, where there was one.
+type Finds<'a> = &'a dyn Fn(&[RunRecord]) -> Option<Found>;
 
 /// What is to be put together.
 pub struct MergeRequest<'a> {
@@ -54,6 +58,7 @@ pub(in crate::app) fn collect(
     whole: Whole<'_>,
     found: &[Source],
     results: &Results,
+    finds: Finds<'_>,
 ) -> Result<Option<Merged>, Fault> {
     let part = |source: &Source| {
         let mut part = grids::open_one(&source.folder)?;
@@ -76,7 +81,7 @@ pub(in crate::app) fn collect(
     results.retain(
         &taken.iter().filter(|taken| taken.is_there()).map(|taken| &*taken.run).collect(),
     )?;
-    let (records, derived) = written(&parts, whole.grid, &taken, results)?;
+    let (records, derived) = written(&parts, whole.grid, &taken, results, finds)?;
     let missing = missing::missing(&parts, whole, &taken, &records);
     Ok(Some(Merged {
         name: first.recordings.head().name.clone(),
@@ -100,7 +105,7 @@ pub fn merge(request: &MergeRequest<'_>) -> Result<Merged, Fault> {
     let parts = grids::open(request.parts)?;
     grids::check(&parts)?;
     let grid = &parts[0].grid;
-    let whole = Whole { grid, wanted: &grid.cells };
+    let whole = Whole { grid, wanted: &grid.cells, are_all: false };
     let taken = choose(&parts, whole, request.prefer_newest)?;
     let mut merging = Merging::begin(request.out)?;
     for Taken { run, from, .. } in taken.iter().filter(|taken| taken.is_there()) {
@@ -109,7 +114,9 @@ pub fn merge(request: &MergeRequest<'_>) -> Result<Merged, Fault> {
         }
     }
     let gone = || Fault::new("the merged folder is gone");
-    let (records, derived) = written(&parts, grid, &taken, merging.results().ok_or_else(gone)?)?;
+    let results = merging.results().ok_or_else(gone)?;
+    // Each part has searched for itself.
+    let (records, derived) = written(&parts, grid, &taken, results, &|_| None)?;
     merging.finish()?;
     let newest = request.prefer_newest.then(|| choice::ahead(&taken, &parts)).flatten();
     let missing = missing::missing(&parts, whole, &taken, &records);
@@ -137,6 +144,7 @@ fn written(
     grid: &GridHead,
     taken: &[Taken],
     results: &Results,
+    finds: Finds<'_>,
 ) -> Result<(Vec<RunRecord>, Derived), Fault> {
     results.write("manifest.json", &manifest::manifest(parts, grid, taken)?)?;
     let owners = results.manifest()?.map(|head| head.owners()).unwrap_or_default();
@@ -146,6 +154,10 @@ fn written(
             let machine = owners.get(run).copied();
             RunRecord { machine, ..record }.join(&mut records);
         }
+    }
+    match finds(&records) {
+        Some(found) => results.write(SEARCH, &serde_json::to_vec_pretty(&found)?)?,
+        None => results.remove(SEARCH)?,
     }
     let derived = Derived::new(results, &records, None)?;
     derived.write(results, &records, None)?;

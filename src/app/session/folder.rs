@@ -14,17 +14,16 @@ use super::manifest::{AllRuns, manifest};
 use super::recorder::Recorder;
 use super::request::{Executed, Prepared, RunRequest, Shared};
 use super::search::Planner;
+use super::standing::{firsts, front_so_far, states};
 use crate::app::environment::{self, SessionIdentity};
-use crate::app::front::front;
-use crate::app::summary::{Asked, summaries};
+use crate::app::summary::Asked;
 use crate::app::{Fault, datasets, launch, programs};
-use crate::config::plan::PlannedRun;
 use crate::event::{Cut, Feasibility, RunRecord, RunStatus, Vendor};
-use crate::report::front::{FrontReport, Mark};
+use crate::report::front::FrontReport;
 use crate::report::so_far::SoFar;
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, Machine, Sampler};
-use crate::schedule::{self, Visit};
+use crate::schedule::Visit;
 use crate::store::json::sealed;
 use crate::store::{EARLIER, Existing, MachineHead, ManifestHead, Results};
 
@@ -176,11 +175,6 @@ impl<'a> OpenFolder<'a> {
     }
 }
 
-/// The first run of each cell.
-fn firsts(runs: &[PlannedRun]) -> Vec<&PlannedRun> {
-    runs.iter().filter(|run| run.repeat == 1).collect()
-}
-
 /// The accelerators that will be sampled.
 fn devices(request: &RunRequest<'_>, machine: &Machine) -> Vec<(Vendor, u32)> {
     let wanted = &request.plan.sampler;
@@ -245,26 +239,8 @@ impl ActiveFolder<'_> {
 
     /// The visits that come next, by the records so far.
     fn visits(&self, planner: &Planner) -> Result<Vec<Visit>, Fault> {
-        let first = firsts(self.request.runs);
-        let within: HashMap<&str, f64> =
-            first.iter().map(|run| (&*run.cell, run.stop.within)).collect();
-        let within = |run: &RunRecord| within.get(&*run.cell).copied().unwrap_or_default();
-        let cells: Vec<&str> = first.iter().map(|run| &*run.cell).collect();
         let records = &self.recorder.records;
-        let figures = schedule::figures(records, within);
-        let most = self.request.plan.repeats.most();
-        let mut states = schedule::states(&cells, records, &figures, within, most);
-        let dominated = self.dominated()?;
-        for (cell, state) in cells.iter().zip(&mut states) {
-            if dominated.contains(*cell) {
-                state.settle_dominated();
-            }
-        }
-        for (run, state) in first.iter().zip(&mut states) {
-            if let Some(answer) = &run.answer {
-                state.settle_exhausted(answer.visits());
-            }
-        }
+        let states = states(self.request.plan, self.request.runs, records, self.front()?);
         Ok(planner.next(records, &states))
     }
 
@@ -279,7 +255,10 @@ impl ActiveFolder<'_> {
         for visit in visits {
             let run = first[visit.cell].visit(visit.repeat);
             promised |= self.later.remove(&run.run);
-            let bars = planner.bars(&self.recorder.records, visit.cell, &run.stop.constraints);
+            let bars = match self.request.only {
+                Some(visit) => visit.bars.clone(),
+                None => planner.bars(&self.recorder.records, visit.cell, &run.stop.constraints),
+            };
             if let Some(known) = known.get(&*run.run) {
                 specs.push(known.spec.clone().with_bars(bars));
             } else {
@@ -319,9 +298,8 @@ impl ActiveFolder<'_> {
         if self.request.plan.objectives.is_empty() {
             return Ok(None);
         }
-        let (head, records) = (self.recorder.results.manifest()?, &self.recorder.records);
-        let summary = summaries(records, &Asked::of(head.as_ref()));
-        Ok(front(head.as_ref(), records, &summary, None))
+        let head = self.recorder.results.manifest()?;
+        Ok(front_so_far(head.as_ref(), &self.recorder.records))
     }
 
     /// What a search has found by the figures so far; nothing where there is none.
@@ -343,13 +321,6 @@ impl ActiveFolder<'_> {
             runs: whole.clone().count(),
             feasible: is_limited.then(|| whole.filter(keeps).count()),
         }))
-    }
-
-    /// Cells that another one dominates by the figures so far; none where there are no objectives.
-    fn dominated(&self) -> Result<BTreeSet<String>, Fault> {
-        let cells = self.front()?.into_iter().flat_map(|front| front.cells);
-        let dominated = cells.filter(|cell| cell.mark == Mark::Dominated);
-        Ok(dominated.map(|cell| cell.cell).collect())
     }
 
     /// Now it is known that all runs will be made.

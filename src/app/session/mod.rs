@@ -7,6 +7,7 @@
 //! Invariant: everything that can be known to be wrong is said before anything is written.
 
 mod aims;
+mod asking;
 mod bars;
 mod checks;
 mod deadline;
@@ -19,14 +20,16 @@ mod recorder;
 mod request;
 mod search;
 mod settings;
+mod standing;
 
 use std::collections::BTreeSet;
 use std::mem;
 use std::rc::Rc;
 
+pub use self::asking::{Ask, Knowledge, ask, found};
 pub use self::earlier::Earlier;
 pub use self::folder::{Checked, OpenFolder};
-pub use self::request::{Executed, RunRequest, Shared};
+pub use self::request::{Executed, OneVisit, RunRequest, Shared};
 pub use crate::runner::Streams;
 
 use self::deadline::Deadline;
@@ -237,7 +240,10 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     session.spread(&plan.lanes);
     plan.budget_s.map(|budget_s| session.limit(budget_s)).transpose()?;
     // A part of a grid may hold no cell.
-    let planner = (!request.runs.is_empty()).then(|| Planner::of(plan, request.runs, earlier));
+    let planner = (!request.runs.is_empty()).then(|| match request.only {
+        Some(visit) => Planner::only(plan, visit.repeat),
+        None => Planner::of(plan, request.runs, earlier),
+    });
     planner.as_ref().map(|planner| session.visit(planner)).transpose()?;
     let executed = session.end()?.pop();
     let executed = executed.ok_or_else(|| Fault::new("no results folder is open"))?;

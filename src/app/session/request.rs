@@ -5,10 +5,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::earlier::Earlier;
 use crate::app::derived::Derived;
 use crate::config::plan::{Plan, PlannedRun};
-use crate::event::{Cut, RunRecord};
+use crate::event::{Bar, Cut, RunRecord};
 use crate::report::closing::Closing;
 use crate::runner::{RunSpec, Streams};
 use crate::schedule::Shard;
@@ -26,6 +28,8 @@ pub struct RunRequest<'a> {
     pub folder: &'a Path,
     /// What becomes of what is there.
     pub existing: Existing,
+    /// The one visit to each cell that is made, instead of those that the plan leads to.
+    pub only: Option<&'a OneVisit>,
     /// What a search is told of earlier runs, where anything is.
     pub earlier: Option<&'a Earlier>,
     /// The worker program, instead of the one that the grid's own settings lead to.
@@ -45,12 +49,25 @@ impl<'a> RunRequest<'a> {
             shard: None,
             folder,
             existing: Existing::Refuse,
+            only: None,
             earlier: None,
             program: None,
             title: None,
             streams: Streams::Logged,
         }
     }
+}
+
+/// A visit that somebody else has chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OneVisit {
+    /// Its run.
+    pub run: String,
+    /// Which visit of its cell, from 1.
+    pub repeat: u32,
+    /// What its accuracy must reach to decide anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bars: Vec<Bar>,
 }
 
 /// What is told of no single folder of a session.

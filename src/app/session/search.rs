@@ -23,6 +23,8 @@ use crate::search::{self, Aims, Axis, Search, SearchPolicy, Space, Told, UNSET};
 pub(super) struct Planner {
     rounds: Rounds,
     search: Option<Searcher>,
+    /// The number of the one visit to each cell, where somebody else has chosen it.
+    only: Option<u32>,
     /// Time for all of it.
     budget: Option<Duration>,
 }
@@ -41,19 +43,52 @@ impl Planner {
         Self {
             rounds: Rounds { repeats: plan.repeats, seed: plan.seed },
             search: plan.search.map(|policy| Searcher::new(plan, policy, &cells, earlier)),
+            only: None,
             budget: plan.budget_s.and_then(|budget_s| Duration::try_from_secs_f64(budget_s).ok()),
         }
     }
 
+    /// This visit to each cell and no other.
+    pub(super) fn only(plan: &Plan, repeat: u32) -> Self {
+        let rounds = Rounds { repeats: plan.repeats, seed: plan.seed };
+        Self { rounds, search: None, only: Some(repeat), budget: None }
+    }
+
     /// The next visits.
     pub(super) fn next(&self, records: &[RunRecord], states: &[CellState]) -> Vec<Visit> {
+        if let Some(repeat) = self.only {
+            let open = states.iter().enumerate().filter(|(_, of)| !of.made.contains(&repeat));
+            return open.map(|(cell, _)| Visit { cell, repeat }).collect();
+        }
         match &self.search {
             Some(searcher) => {
                 let told = searcher.told_by(records);
-                searcher.search(&told).next(states)
+                searcher.search(&told, &[]).next(states)
             }
             None => self.rounds.next(states),
         }
+    }
+
+    /// So many visits of a search that may be made at the same time, at most; `pending`: cells that are visited already.
+    pub(super) fn batch(
+        &self,
+        records: &[RunRecord],
+        states: &[CellState],
+        pending: &[String],
+        most: usize,
+    ) -> Vec<Visit> {
+        let Some(searcher) = &self.search else { return Vec::new() };
+        let told = searcher.told_by(records);
+        let place = |cell: &String| searcher.places.get(cell).copied();
+        let mut pending: Vec<usize> = pending.iter().filter_map(place).collect();
+        let mut visits = Vec::new();
+        while visits.len() < most {
+            let next = searcher.search(&told, &pending).next(states);
+            let Some(visit) = next.into_iter().next() else { break };
+            pending.push(visit.cell);
+            visits.push(visit);
+        }
+        visits
     }
 
     /// What the accuracy of the next visit to a cell with these limits must reach to decide anything; nothing where that ends no
@@ -75,7 +110,8 @@ impl Planner {
 
     /// Whether the first visits that it tells are all there will be.
     pub(super) fn knows_all(&self) -> bool {
-        self.search.is_none() && matches!(self.rounds.repeats, Repeats::Fixed(_))
+        let is_fixed = self.only.is_some() || matches!(self.rounds.repeats, Repeats::Fixed(_));
+        self.search.is_none() && is_fixed
     }
 
     /// What ends a search at the latest.
@@ -158,15 +194,15 @@ impl Searcher {
         AllTold { earlier, own, aims }
     }
 
-    fn search<'a>(&'a self, told: &'a AllTold) -> Search<'a> {
+    fn search<'a>(&'a self, told: &'a AllTold, pending: &'a [usize]) -> Search<'a> {
         let AllTold { earlier, own, aims } = told;
-        Search { space: &self.space, aims, earlier, told: own, policy: self.policy }
+        Search { space: &self.space, aims, earlier, told: own, pending, policy: self.policy }
     }
 
     fn bars(&self, records: &[RunRecord], cell: usize, limits: &[Constraint]) -> Vec<Bar> {
         let mut bars = bars::of_limits(limits);
         let told = self.told_by(records);
-        let search = self.search(&told);
+        let search = self.search(&told, &[]);
         for (figure, metric) in
             self.metrics.iter().enumerate().filter(|(_, id)| bars::has_bar(**id))
         {
@@ -183,7 +219,7 @@ impl Searcher {
         let told = self.told_by(records);
         let visited: BTreeSet<usize> = told.own.iter().map(|told| told.cell).collect();
         let earlier: BTreeSet<&str> = self.earlier.iter().map(|run| &*run.cell).collect();
-        let search = self.search(&told);
+        let search = self.search(&told, &[]);
         let recommended = search.recommended();
         let nearest = search.nearest().filter(|_| recommended.is_empty());
         let nearest = nearest.map(|near| Nearest {

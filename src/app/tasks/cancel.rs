@@ -23,7 +23,7 @@ pub struct Cancelled {
 /// Cancels what is not done.
 pub fn cancel(folder: &Path) -> Result<Cancelled, Fault> {
     let spread = Spread::at(folder)?;
-    let kept: KeptPlan = spread.plan()?;
+    let kept = KeptPlan::of(&spread)?;
     let published = spread.published()?;
     let mut submissions = spread.submissions()?;
     submissions.retain(|one| one.units.iter().any(|unit| !published.contains(unit)));

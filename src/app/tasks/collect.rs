@@ -5,10 +5,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::kept::KeptPlan;
+use super::kept::{KeptPlan, UnitPlan};
 use crate::app::merge::{self, Merged, Source, Whole};
-use crate::app::{Fault, pause};
-use crate::store::{Spread, StoreError};
+use crate::app::{Fault, pause, session};
+use crate::event::RunRecord;
+use crate::store::{Results, Spread, StoreError};
 
 /// Whether the runs of this folder are made by tasks of a cluster.
 pub fn is_spread(folder: &Path) -> bool {
@@ -19,7 +20,7 @@ pub fn is_spread(folder: &Path) -> bool {
 const TRIES: u32 = 50;
 const BETWEEN: Duration = Duration::from_millis(200);
 
-fn open(folder: &Path) -> Result<Spread, StoreError> {
+pub(super) fn open(folder: &Path) -> Result<Spread, StoreError> {
     for _ in 1..TRIES {
         match Spread::open(folder) {
             Err(StoreError::Locked { .. }) => pause(BETWEEN),
@@ -32,7 +33,15 @@ fn open(folder: &Path) -> Result<Spread, StoreError> {
 /// Puts together what there is; nothing where there is nothing yet.
 pub fn collect(folder: &Path) -> Result<Option<Merged>, Fault> {
     let spread = open(folder)?;
-    let kept: KeptPlan = spread.plan()?;
+    let kept = KeptPlan::of(&spread)?;
+    Ok(put_together(spread, &kept)?.1)
+}
+
+/// The same of a folder that is held, and goes on being held.
+pub(super) fn put_together(
+    spread: Spread,
+    kept: &KeptPlan,
+) -> Result<(Results, Option<Merged>), Fault> {
     let published = spread.published()?;
     let mut found = Vec::new();
     for unit in &kept.units {
@@ -47,7 +56,13 @@ pub fn collect(folder: &Path) -> Result<Option<Merged>, Fault> {
             }
         }
     }
-    let wanted: Vec<String> = kept.units.into_iter().flat_map(|unit| unit.cells).collect();
-    let whole = Whole { grid: &kept.grid, wanted: &wanted };
-    merge::collect(whole, &found, &spread.into_results()?)
+    let wanted: Vec<String> = kept.units.iter().flat_map(UnitPlan::shown).collect();
+    let whole = Whole { grid: &kept.grid, wanted: &wanted, are_all: true };
+    // What cannot be planned here any more is shown all the same.
+    let plan = kept.grid.searched.then(|| kept.plan().ok()).flatten();
+    let finds =
+        |records: &[RunRecord]| plan.as_ref().and_then(|plan| session::found(plan, records));
+    let results = spread.into_results()?;
+    let merged = merge::collect(whole, &found, &results, &finds)?;
+    Ok((results, merged))
 }

@@ -11,10 +11,11 @@ use crate::app::Fault;
 use crate::app::environment::new_session;
 use crate::app::grid::{GridFile, load_kept};
 use crate::app::lanes::Lanes;
+use crate::app::session::{Ask, OneVisit};
 use crate::config::GridText;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::fingerprint::digest;
-use crate::store::{Difference, FORMAT, Format, GridHead};
+use crate::store::{Difference, FORMAT, Format, GridHead, Spread, StoreError};
 
 /// Which version of perftune this is: a task is run by the same one.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -32,11 +33,30 @@ pub(super) struct Asked {
 }
 
 /// Some cells that one task runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct UnitPlan {
     /// A hash of the grid and of its cells: no place in a list, which another list would have too.
     pub(super) id: String,
     pub(super) cells: Vec<String>,
+    /// The one visit that is made, where a search has chosen it; absent: all that the grid asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) visit: Option<OneVisit>,
+}
+
+impl UnitPlan {
+    /// A hash of the grid and of what is run of it.
+    fn new(keys: &Value, runs: &str, cells: Vec<String>, visit: Option<OneVisit>) -> Self {
+        let id = digest(format!("{keys}\u{1e}{runs}").as_bytes());
+        Self { id: format!("{id:016x}"), cells, visit }
+    }
+
+    /// What people read of what it runs.
+    pub(super) fn shown(&self) -> Vec<String> {
+        match &self.visit {
+            Some(visit) => vec![visit.run.clone()],
+            None => self.cells.clone(),
+        }
+    }
 }
 
 /// The grid as it was.
@@ -56,20 +76,39 @@ pub(super) struct KeptPlan {
     repeats: String,
     asked: Asked,
     texts: Vec<GridText>,
+    /// The cells that a search chooses among.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    among: Vec<String>,
+    /// Those of a search are kept beside it, as they are asked for.
     pub(super) units: Vec<UnitPlan>,
 }
 
 impl KeptPlan {
+    /// That of a folder, with what a search has asked for so far.
+    pub(super) fn of(spread: &Spread) -> Result<Self, StoreError> {
+        let mut kept: Self = spread.plan()?;
+        kept.units.extend(spread.asked::<UnitPlan>()?);
+        Ok(kept)
+    }
+
+    /// What a search asks for as units of this plan.
+    pub(super) fn units_of(&self, asks: Vec<Ask>) -> Vec<UnitPlan> {
+        let unit = |ask: Ask| {
+            let run = ask.visit.run.clone();
+            UnitPlan::new(&self.grid.keys, &run, vec![ask.cell], Some(ask.visit))
+        };
+        asks.into_iter().map(unit).collect()
+    }
+
     /// A plan that is to be submitted.
     pub(super) fn new(plan: &Plan, asked: &GridFile<'_>) -> Result<Self, Fault> {
         let first = plan.runs.iter().filter(|run| run.repeat == 1);
         let cells: Vec<String> = first.map(|run| run.cell.clone()).collect();
-        let keys = plan.keys.to_string();
         let unit = |cells: &[String]| {
-            let names = cells.join("\u{1f}");
-            let id = digest(format!("{keys}\u{1e}{names}").as_bytes());
-            UnitPlan { id: format!("{id:016x}"), cells: cells.to_vec() }
+            UnitPlan::new(&plan.keys, &cells.join("\u{1f}"), cells.to_vec(), None)
         };
+        let (among, given) =
+            if plan.search.is_some() { (cells, Vec::new()) } else { (Vec::new(), cells) };
         let session = new_session();
         Ok(Self {
             format: FORMAT,
@@ -81,6 +120,7 @@ impl KeptPlan {
             grid: GridHead {
                 keys: plan.keys.clone(),
                 cells: plan.cells.clone(),
+                searched: plan.search.is_some(),
                 ..GridHead::default()
             },
             patience_s: plan.engine.patience_s,
@@ -95,7 +135,8 @@ impl KeptPlan {
                 max_cells: asked.max_cells,
             },
             texts: plan.texts.clone(),
-            units: cells.chunks(plan.engine.cells_per_task as usize).map(unit).collect(),
+            among,
+            units: given.chunks(plan.engine.cells_per_task as usize).map(unit).collect(),
         })
     }
 
@@ -108,16 +149,22 @@ impl KeptPlan {
                 .map(|run| Value::from(&*run.cell))
                 .collect::<Value>()
         };
-        let kept: Value = self
-            .units
-            .iter()
-            .flat_map(|unit| &unit.cells)
-            .map(|cell| Value::from(&**cell))
-            .collect();
+        let given = self.units.iter().filter(|unit| unit.visit.is_none());
+        let kept = self.among.iter().chain(given.flat_map(|unit| &unit.cells));
+        let kept: Value = kept.map(|cell| Value::from(&**cell)).collect();
         let said = |key: &str, before: Value, now: Value| {
             (before != now).then(|| Difference { key: key.to_owned(), before, now })
         };
-        Difference::first(&self.grid.keys, &plan.keys)
+        // A search may go on with other trials, or choose otherwise: its visits are those of the same cells.
+        let of_cells = |keys: &Value| {
+            let mut keys = keys.clone();
+            if let (true, Some(keys)) = (self.grid.searched, keys.as_object_mut()) {
+                keys.remove("search");
+            }
+            keys
+        };
+        Difference::first(&of_cells(&self.grid.keys), &of_cells(&plan.keys))
+            .or_else(|| said("search", self.grid.searched.into(), plan.search.is_some().into()))
             .or_else(|| said("cells", kept, cells(plan)))
             .or_else(|| said("repeat", (&*self.repeats).into(), plan.repeats.to_string().into()))
     }
@@ -152,10 +199,14 @@ impl KeptPlan {
         Ok(plan)
     }
 
-    /// The runs of a unit, as a plan that has no other cells.
-    pub(super) fn of_unit(&self, id: &str) -> Result<Plan, Fault> {
+    /// One of its units.
+    pub(super) fn unit(&self, id: &str) -> Result<&UnitPlan, Fault> {
         let unit = self.units.iter().find(|unit| unit.id == id);
-        let unit = unit.ok_or_else(|| Fault::new(format!("the plan has no unit {id}")))?;
+        unit.ok_or_else(|| Fault::new(format!("the plan has no unit {id}")))
+    }
+
+    /// The runs of a unit, as a plan that has no other cells.
+    pub(super) fn of_unit(&self, unit: &UnitPlan) -> Result<Plan, Fault> {
         let mut plan = self.plan()?;
         plan.cells.clone_from(&unit.cells);
         plan.runs.retain(|run: &PlannedRun| unit.cells.contains(&run.cell));

@@ -3,6 +3,7 @@
 //! What Slurm is told and what it says is left to `engine`, what is on disk to `store`. Invariant: nothing is submitted of which
 //! it is not known that no task will bring it, and a unit is run as a session of its own, as any other results folder is made.
 
+mod asking;
 mod cancel;
 mod collect;
 mod kept;

@@ -18,7 +18,7 @@ use crate::store::{Attempt, AttemptEnd, Spread, Submission};
 pub struct Unit {
     /// A hash of its cells.
     pub id: String,
-    /// Its cells.
+    /// Its cells; of a search the run that it asked for.
     pub cells: Vec<String>,
     /// How it stands.
     pub state: UnitState,
@@ -59,7 +59,7 @@ impl Standing {
 /// How the folder stands now.
 pub fn standing(folder: &Path) -> Result<Standing, Fault> {
     let spread = Spread::at(folder)?;
-    look(&spread, &spread.plan()?)
+    look(&spread, &KeptPlan::of(&spread)?)
 }
 
 /// The same of a plan that was read.
@@ -152,7 +152,7 @@ impl View<'_> {
         let failed = |attempt: &&Attempt| matches!(attempt.end, Some(AttemptEnd::Failed { .. }));
         Ok(Unit {
             id: plan.id.clone(),
-            cells: plan.cells.clone(),
+            cells: plan.shown(),
             state: UnitState::of(facts),
             attempts: attempts.len(),
             failures: attempts.iter().filter(failed).count(),

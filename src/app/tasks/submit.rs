@@ -5,7 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::kept::KeptPlan;
+use super::asking;
+use super::kept::{KeptPlan, UnitPlan};
 use super::standing::look;
 use crate::app::environment::new_session;
 use crate::app::grid::GridFile;
@@ -47,15 +48,23 @@ pub struct Submitted {
 
 /// Refuses what no task can do.
 fn check(plan: &Plan) -> Result<(), Fault> {
-    if plan.search.is_some() {
-        return Err(Fault::new("a search cannot be run by tasks of a cluster: each would search among its own cells alone")
-            .hint("--set search.method=grid runs all cells; or search on one machine, without --engine"));
+    if plan.search.is_some() && plan.engine.cells_per_task > 1 {
+        let what = "cells_per_task packs cells that are all run, and a search makes one visit at a time of each";
+        return Err(Fault::new(what).hint(
+            "--set engine.cells_per_task=1; engine.array_parallelism says how many visits are made at once",
+        ));
     }
     if plan.budget_s.is_some() {
+        let hint = match plan.search {
+            Some(_) => {
+                "limit the runs instead, and each task: --set search.trials=40 --set engine.time=2h"
+            }
+            None => "limit each task instead: --set engine.time=2h",
+        };
         return Err(Fault::new(
             "a budget is the time of the whole grid, and its tasks do not run at one time",
         )
-        .hint("limit each task instead: --set engine.time=2h"));
+        .hint(hint));
     }
     if plan.runs.is_empty() {
         return Err(Fault::new("the grid has no cell to run"));
@@ -68,7 +77,7 @@ pub fn script(request: &SubmitRequest<'_>) -> Result<String, Fault> {
     check(request.plan)?;
     let kept = KeptPlan::new(request.plan, request.grid)?;
     let folder = std::path::absolute(request.folder)?;
-    let units: Vec<String> = kept.units.iter().map(|unit| unit.id.clone()).collect();
+    let units = ids(&begun(request.plan, &kept));
     let policy = &request.plan.engine;
     let first = split(&units, most(None, policy.array_size)).next().unwrap_or_default();
     let submission = Submission::new(1, "RUN", "NONCE".to_owned(), first.to_vec());
@@ -119,8 +128,13 @@ pub fn submit(request: &SubmitRequest<'_>) -> Result<Submitted, Fault> {
     let existing = if existing == Existing::Replace { existing } else { Existing::Refuse };
     let spread = Spread::begin(&folder, existing)?;
     let kept = KeptPlan::new(plan, grid)?;
+    let units = begun(plan, &kept);
+    if plan.search.is_some() {
+        spread.ask(units.clone())?;
+    }
+    // Only now it is a folder that is gone on with.
     spread.write_plan(&kept)?;
-    let units: Vec<String> = kept.units.iter().map(|unit| unit.id.clone()).collect();
+    let units = ids(&units);
     let arrays =
         Arrays { spread: &spread, kept: &kept, policy: &plan.engine, slurm: &slurm, largest };
     let done = arrays.submit(&units);
@@ -129,7 +143,16 @@ pub fn submit(request: &SubmitRequest<'_>) -> Result<Submitted, Fault> {
         spread.abandon()?;
     }
     let units = units.len();
-    submitted(done, Submitted { units, notes: notes(&plan.engine), ..Submitted::default() })
+    submitted(done, Submitted { units, notes: notes(plan), ..Submitted::default() })
+}
+
+/// What is submitted first.
+fn begun(plan: &Plan, kept: &KeptPlan) -> Vec<UnitPlan> {
+    if plan.search.is_some() { asking::first(plan, kept) } else { kept.units.clone() }
+}
+
+fn ids(units: &[UnitPlan]) -> Vec<String> {
+    units.iter().map(|unit| unit.id.clone()).collect()
 }
 
 /// Submits what is missing of a folder that is there.
@@ -139,8 +162,8 @@ fn resume(
     slurm: &Slurm,
     largest: Option<u32>,
 ) -> Result<Submitted, Fault> {
-    let spread = Spread::open(folder)?;
-    let kept: KeptPlan = spread.plan()?;
+    let mut spread = Spread::open(folder)?;
+    let mut kept = KeptPlan::of(&spread)?;
     if let Some(found) = kept.unlike(plan) {
         let what = format!("{} was submitted with another grid: {found}", folder.display());
         return Err(Fault::new(what).hint("--fresh replaces what is there, --out writes elsewhere"));
@@ -159,7 +182,12 @@ fn resume(
             Fault::new(what).hint("nothing was submitted; try again when the cluster answers")
         );
     }
-    let open = now.open(|_| true);
+    let mut open = now.open(|unit| plan.search.is_none() || !asking::is_told(&unit.state));
+    if open.is_empty() && plan.search.is_some() {
+        open = ids(&asking::more(plan, spread, &kept, &now)?);
+        spread = Spread::open(folder)?;
+        kept = KeptPlan::of(&spread)?;
+    }
     let arrays = Arrays { spread: &spread, kept: &kept, policy: &plan.engine, slurm, largest };
     let (units, before) = (kept.units.len(), kept.units.len() - open.len());
     submitted(arrays.submit(&open), Submitted { units, before, ..Submitted::default() })
@@ -211,8 +239,11 @@ fn gone(folder: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn notes(policy: &EnginePolicy) -> Vec<String> {
-    let mut notes = Vec::new();
+fn notes(plan: &Plan) -> Vec<String> {
+    let (policy, mut notes) = (&plan.engine, Vec::new());
+    if plan.search.is_some() {
+        notes.push("a search goes on while somebody waits for it: --wait does, and each --resume asks for more when what was asked for is done".to_owned());
+    }
     if !policy.exclusive {
         notes.push("tasks that share a node measure each other: exclusive = true in [engine] gives each a node to itself".to_owned());
     }

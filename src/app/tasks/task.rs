@@ -74,7 +74,7 @@ pub fn task(
 ) -> Result<Option<AttemptEnd>, Fault> {
     let TaskRequest { folder, place, .. } = *request;
     let (spread, submission) = seen(request)?;
-    let kept: KeptPlan = spread.plan()?;
+    let kept = KeptPlan::of(&spread)?;
     let unit = submission.units.get(place.task);
     let unit = unit.ok_or_else(|| {
         Fault::new(format!("submission {} has no task {}", submission.number, place.task))
@@ -174,11 +174,14 @@ impl Trial<'_> {
             return Ok(AttemptEnd::TooOften { restarts });
         }
         self.same_here()?;
-        let plan = self.kept.of_unit(self.unit)?;
-        self.seed(attempt, observer);
+        let unit = self.kept.unit(self.unit)?;
+        let plan = self.kept.of_unit(unit)?;
+        if unit.visit.is_none() {
+            self.seed(attempt, observer);
+        }
         let folder = attempt.results();
-        let existing = Existing::Resume;
-        let request = RunRequest { existing, ..RunRequest::new(&plan, &plan.runs, &folder) };
+        let (existing, only) = (Existing::Resume, unit.visit.as_ref());
+        let request = RunRequest { existing, only, ..RunRequest::new(&plan, &plan.runs, &folder) };
         let executed = execute(&request, observer)?;
         let records = &executed.records;
         Derived::new(&executed.results, records, None)?.write(&executed.results, records, None)?;

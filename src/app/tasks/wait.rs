@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
+use super::asking;
+use super::collect;
 use super::kept::KeptPlan;
 use super::standing::{Standing, Unit, look};
 use super::submit::Arrays;
@@ -36,9 +38,10 @@ pub struct Waited {
 pub fn wait(plan: &Plan, folder: &Path, observer: &mut dyn Observer) -> Result<Waited, Fault> {
     let interrupts = Interrupts::default();
     observer.begin(&interrupts)?;
-    observer.expect(Expected::InAll(plan.runs.len()));
+    let most = plan.search.and_then(|search| search.trials);
+    observer.expect(Expected::InAll(most.map_or(plan.runs.len(), |most| most as usize)));
     let spread = Spread::at(folder)?;
-    let kept: KeptPlan = spread.plan()?;
+    let mut kept = KeptPlan::of(&spread)?;
     let mut told = Told::default();
     let mut lost = 0;
     loop {
@@ -53,6 +56,10 @@ pub fn wait(plan: &Plan, folder: &Path, observer: &mut dyn Observer) -> Result<W
         let is_lost = standing.count(is_unsure) > 0;
         lost = if is_lost && !waits { lost + 1 } else { 0 };
         if !waits && (!is_lost || lost >= LOOKS) {
+            if goes_on(plan, folder, &kept, &standing)? {
+                (kept, lost) = (KeptPlan::of(&spread)?, 0);
+                continue;
+            }
             return Ok(Waited { standing, is_cut: false });
         }
         if !rest(Duration::from_secs_f64(plan.engine.poll_s), &interrupts) {
@@ -73,6 +80,21 @@ fn is_due(unit: &Unit, retries: u32) -> bool {
 /// Whether the results may still be on their way.
 fn is_unsure(state: &UnitState) -> bool {
     matches!(state, UnitState::Lost | UnitState::Over { .. })
+}
+
+/// Whether a search asks for more, or somebody else has done so for it meanwhile.
+fn goes_on(
+    plan: &Plan,
+    folder: &Path,
+    kept: &KeptPlan,
+    standing: &Standing,
+) -> Result<bool, Fault> {
+    if plan.search.is_none() {
+        return Ok(false);
+    }
+    let spread = collect::open(folder)?;
+    let others = KeptPlan::of(&spread)?.units.len() > kept.units.len();
+    Ok(others || !asking::more(plan, spread, kept, standing)?.is_empty())
 }
 
 /// Submits units once more; whether the cluster took any.

@@ -150,7 +150,8 @@ fn searched(
     let policy =
         SearchPolicy { method: Method::Bayes, trials: None, is_timed: false, prunes: false, seed };
     for _ in 0..visits {
-        let search = Search { space: &all, aims: &aims, earlier: &[], told: &told, policy };
+        let search =
+            Search { space: &all, aims: &aims, earlier: &[], told: &told, pending: &[], policy };
         let Some(visit) = search.next(&states).pop() else { break };
         states[visit.cell].made.push(visit.repeat);
         let cell = &cells[visit.cell];

@@ -3,6 +3,7 @@
 //! ```text
 //! results/<name>/                    also a results folder: what the tasks have made so far is put together here
 //!   plan.json                        the grid as it was, and its units
+//!   asked/000001.json                of a search, the units of a batch that it has asked for
 //!   submissions/0001/                a job array
 //!     units.json                     its job's name, and the unit of each task by its number
 //!     job.sh                         what sbatch was given
@@ -17,6 +18,7 @@
 //! Invariant: an attempt writes below its own folder alone, and its results become those of the unit by one rename, which a
 //! second attempt cannot repeat: however many copies of a task live, a unit has one result, and that is whole.
 
+mod asked;
 mod attempt;
 mod submission;
 
@@ -34,6 +36,7 @@ use super::error::StoreError;
 use super::folder::{Existing, Lock, PLAN, Results, WRITTEN};
 use super::{atomic, json};
 
+const ASKED: &str = "asked";
 const SUBMISSIONS: &str = "submissions";
 const ATTEMPTS: &str = "attempts";
 const PARTS: &str = "parts";
@@ -136,7 +139,7 @@ impl Spread {
         for name in [PLAN].iter().chain(WRITTEN) {
             gone(fs_err::remove_file(self.path.join(name))).map_err(StoreError::io(cannot))?;
         }
-        for folder in [SUBMISSIONS, ATTEMPTS, PARTS, "runs"] {
+        for folder in [ASKED, SUBMISSIONS, ATTEMPTS, PARTS, "runs"] {
             gone(fs_err::remove_dir_all(self.path.join(folder))).map_err(StoreError::io(cannot))?;
         }
         Ok(())
@@ -244,6 +247,22 @@ mod tests {
             found.iter().map(|one| (&*one.job_name, one.job, one.cancelled)).collect();
         assert_eq!(found, [("pt-abc-0001", Some(12), false), ("pt-abc-0002", None, true)]);
         assert_eq!(spread.next_number().unwrap(), 5);
+    }
+
+    #[test]
+    fn what_is_asked_for_comes_in_its_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let spread = spread(&dir.path().join("t"));
+        assert!(spread.asked::<u32>().unwrap().is_empty());
+        for batch in [vec![3, 1], vec![2], vec![7; 9]] {
+            spread.ask(batch).unwrap();
+        }
+        // A batch that was not written to its end is none.
+        fs_err::write(spread.path().join("asked/000004.json.tmp1"), "{").unwrap();
+        assert_eq!(spread.asked::<u32>().unwrap()[..4], [3, 1, 2, 7]);
+        drop(spread);
+        let again = Spread::begin(&dir.path().join("t"), Existing::Replace).unwrap();
+        assert!(again.asked::<u32>().unwrap().is_empty());
     }
 
     #[test]

@@ -1,0 +1,38 @@
+//! What a search has asked for, batch by batch.
+//!
+//! Invariant: a batch is there whole or not at all, and none is changed.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{ASKED, Spread, names, sealed};
+use crate::store::error::{FORMAT, Format, StoreError};
+use crate::store::json;
+
+/// The units of a batch.
+#[derive(Serialize, Deserialize)]
+struct Batch<T> {
+    format: Format,
+    units: Vec<T>,
+}
+
+impl Spread {
+    /// All units that were asked for, in the order in which they were.
+    pub fn asked<T: DeserializeOwned>(&self) -> Result<Vec<T>, StoreError> {
+        let folder = self.path.join(ASKED);
+        let mut units = Vec::new();
+        for name in names(&folder)?.iter().filter(|name| name.ends_with(".json")) {
+            let batch: Batch<T> = json::read(&folder.join(name), "cannot read what was asked for")?;
+            units.extend(batch.units);
+        }
+        Ok(units)
+    }
+
+    /// Asks for these after all others; who asks holds the folder.
+    pub fn ask<T: Serialize>(&self, units: Vec<T>) -> Result<(), StoreError> {
+        let folder = self.path.join(ASKED);
+        fs_err::create_dir_all(&folder).map_err(StoreError::io("cannot keep what is asked for"))?;
+        let number = names(&folder)?.iter().filter(|name| name.ends_with(".json")).count() + 1;
+        sealed(&folder.join(format!("{number:06}.json")), &Batch { format: FORMAT, units })
+    }
+}
