@@ -82,6 +82,25 @@ pub(super) fn load_kept(grid: &GridFile<'_>, texts: &[GridText]) -> Result<Plan,
     planned(grid, GridSource::Kept(texts.into()), folder)
 }
 
+/// The checked plan of a grid that perftune itself writes.
+pub(super) fn of_text(text: &str) -> Result<Plan, Fault> {
+    let grid = GridFile {
+        path: Path::new("-"),
+        set: &[],
+        set_by: None,
+        profile: None,
+        only: &[],
+        seed: None,
+        repeat: None,
+        budget: None,
+        jobs: Some(Lanes::ONE),
+        full: false,
+        max_cells: MOST_CELLS,
+        keeps_names: false,
+    };
+    planned(&grid, GridSource::Stdin(text.into()), std::env::current_dir()?)
+}
+
 fn planned(grid: &GridFile<'_>, source: GridSource, base_dir: PathBuf) -> Result<Plan, Fault> {
     let catalogue = Catalogue::near(&base_dir);
     let request = Request {

@@ -214,7 +214,7 @@ pub struct DoctorArgs {
     pub quick: bool,
 
     /// Measure by how much N lanes of `run --jobs N` move each other's figures;
-    /// takes 20 seconds
+    /// takes up to two minutes
     #[arg(long, value_name = "N")]
     pub lanes: Option<Lanes>,
 }

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::training;
 use crate::app::Fault;
 use crate::app::lanes::{Lanes, of_machine};
 use crate::clock::MonotonicClock;
@@ -13,6 +14,9 @@ use crate::stats::{Estimate, quotient};
 
 /// Blocks of each loop: with seven degrees of freedom the interval is little wider than it would be with many.
 const BLOCKS: usize = 8;
+
+/// Blocks of trainings, each of which starts a worker four times.
+const TRAININGS: usize = 5;
 
 /// Of the intervals.
 const CONFIDENCE: f64 = 0.95;
@@ -69,6 +73,10 @@ pub struct LanesCheck {
     pub confidence: f64,
     /// What each loop showed.
     pub loops: Vec<Moved>,
+    /// How often the first lane trained alone and beside the others, in turns.
+    pub trainings: usize,
+    /// What training showed, with the native worker; absent where there is none.
+    pub training: Option<Moved>,
 }
 
 impl LanesCheck {
@@ -82,23 +90,40 @@ impl LanesCheck {
         let moved = |stress| {
             let blocks = beside::measure(&lanes, stress, BLOCKS, &MonotonicClock);
             let blocks = blocks.map_err(|why| Fault::new(format!("a lane: {why}")))?;
-            moved(stress, &blocks).ok_or_else(|| Fault::new("a loop had no rate at all"))
+            self::moved(stresses(stress), &blocks).ok_or_else(no_rate)
         };
         let loops = Stress::ALL.into_iter().map(moved).collect::<Result<_, _>>()?;
-        Ok(Self { lanes, blocks: BLOCKS, confidence: CONFIDENCE, loops })
+        let training = training::measure(&lanes, TRAININGS)?;
+        let training =
+            training.map(|blocks| self::moved(training::MODEL, &blocks).ok_or_else(no_rate));
+        Ok(Self {
+            lanes,
+            blocks: BLOCKS,
+            confidence: CONFIDENCE,
+            loops,
+            trainings: TRAININGS,
+            training: training.transpose()?,
+        })
+    }
+}
+
+fn no_rate() -> Fault {
+    Fault::new("a loop had no rate at all")
+}
+
+const fn stresses(stress: Stress) -> &'static str {
+    match stress {
+        Stress::Registers => "computing",
+        Stress::Cache => "a core's own cache",
+        Stress::Memory => "memory and shared cache",
     }
 }
 
 /// What these blocks say; nothing where a rate is none.
-fn moved(stress: Stress, blocks: &[Block]) -> Option<Moved> {
+fn moved(stresses: &'static str, blocks: &[Block]) -> Option<Moved> {
     let mean = |[one, other]: [f64; 2]| f64::midpoint(one, other);
     let beside = blocks.iter().map(|block| (mean(block.alone), mean(block.beside)));
     let again = blocks.iter().map(|block| (block.alone[0], block.alone[1]));
-    let stresses = match stress {
-        Stress::Registers => "computing",
-        Stress::Cache => "a core's own cache",
-        Stress::Memory => "memory and shared cache",
-    };
     let [beside, again] = [quotient(beside, CONFIDENCE)?, quotient(again, CONFIDENCE)?];
     let [beside, again] = [beside, again].map(Change::from);
     Some(Moved { stresses, beside, again, told_apart: beside.is_beyond(&again) })
@@ -117,7 +142,9 @@ pub(crate) fn example() -> LanesCheck {
         lanes: vec![lane(1, 0), lane(2, 1)],
         blocks: 8,
         confidence: CONFIDENCE,
-        loops: loops.filter_map(|(stress, slower)| moved(stress, &of(slower))).collect(),
+        loops: loops.filter_map(|(stress, slower)| moved(stresses(stress), &of(slower))).collect(),
+        trainings: 5,
+        training: moved(training::MODEL, &of(0.9)[..5]),
     }
 }
 
@@ -138,10 +165,10 @@ mod tests {
             alone: [wander(at), wander(at + 1)],
             beside: [wander(at + 2), wander(at)],
         });
-        let wandering = moved(Stress::Memory, &wandering.collect::<Vec<_>>()).unwrap();
+        let wandering = moved("memory", &wandering.collect::<Vec<_>>()).unwrap();
         assert!(!wandering.told_apart, "{wandering:?}");
         let nothing = Block { alone: [0.0, 0.0], beside: [0.0, 0.0] };
-        assert_eq!(moved(Stress::Cache, &[nothing; 8]), None);
+        assert_eq!(moved("cache", &[nothing; 8]), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod fact;
 pub(crate) mod lanes;
 pub(crate) mod noise;
 mod tpu;
+mod training;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! By how much figures move on a lane beside busy ones, for people.
 
-use crate::app::doctor::{Change, LanesCheck};
+use crate::app::doctor::{Change, LanesCheck, Moved};
 use crate::event::cpu_list;
 use crate::units;
 
@@ -14,16 +14,21 @@ pub(super) fn said(check: &LanesCheck) -> String {
         check.blocks,
         units::percent(check.confidence)
     );
-    let each = check.loops.iter().map(|moved| {
-        let apart = if moved.told_apart { "" } else { ": not told apart" };
-        format!(
-            "{}: {}; alone against alone {}{apart}",
-            moved.stresses,
-            change(&moved.beside),
-            change(&moved.again)
-        )
-    });
-    [head].into_iter().chain(each).collect::<Vec<_>>().join("\n")
+    let each = check.loops.iter().map(|moved| line(moved.stresses, moved));
+    let training = match &check.training {
+        Some(moved) => {
+            let what = format!("training {} ({} blocks)", moved.stresses, check.trainings);
+            line(&what, moved)
+        }
+        None => "training: left out, there is no native worker here".to_owned(),
+    };
+    [head].into_iter().chain(each).chain([training]).collect::<Vec<_>>().join("\n")
+}
+
+fn line(what: &str, moved: &Moved) -> String {
+    let apart = if moved.told_apart { "" } else { ": not told apart" };
+    let (beside, again) = (change(&moved.beside), change(&moved.again));
+    format!("{what}: {beside}; alone against alone {again}{apart}")
 }
 
 /// `-12.3% (-13.0% to -11.6%)`.
