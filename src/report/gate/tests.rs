@@ -167,6 +167,8 @@ fn the_text_says_what_to_do() {
     stored.full_verdicts = false;
     let doubt = with(&[RowVerdict::Inconclusive, RowVerdict::Inconclusive, RowVerdict::Pass]);
     let stored_doubt = with(&[RowVerdict::Suspect, RowVerdict::Pass]);
+    let mut gone = with(&[RowVerdict::Missing]);
+    gone.rows[0].why = vec![RowReason::NoCell];
     let text = |judgement: &Judgement| {
         let text = report(judgement).text(80);
         text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -179,11 +181,11 @@ fn the_text_says_what_to_do() {
         ),
         (&stored, "suspect at most"),
         (&with(&[RowVerdict::Inconclusive]), "about 8 to 40 more runs a side may settle it"),
-        (&with(&[RowVerdict::Missing]), "`retired`"),
+        (&gone, "`retired`"),
         (&with(&[RowVerdict::Incomparable]), "keep manifest.json beside the CSV files"),
         (
             &doubt,
-            "in doubt: 1 of 3 rows could be judged, and none of them has regressed; 2 could not be judged, and may be worse",
+            "in doubt: 1 of 3 rows could be judged, and none of them has regressed; 2 could not be judged and may be worse",
         ),
         (
             &doubt,

@@ -420,7 +420,7 @@ mod tests {
         for (reason, says) in [
             (
                 failed(Some(RunStatus::Failed), "killed by signal 9", 2),
-                "run `mlp-r2` of the candidate failed: killed by signal 9, and 2 more",
+                "run `mlp-r2` of the candidate failed: killed by signal 9; and 2 more runs",
             ),
             (failed(Some(RunStatus::Cancelled), "", 0), "run `mlp-r2` of the candidate cancelled"),
             (
