@@ -29,6 +29,8 @@ mod torch {
         println!("cargo:rerun-if-env-changed={PACKAGE}");
         for path in search(&folder) {
             println!("cargo:rustc-link-arg-bin=perftune-worker=-Wl,-rpath,{path}");
+            // benches/torchscript.rs has a loop of its own to compare with.
+            println!("cargo:rustc-link-arg-benches=-Wl,-rpath,{path}");
         }
         compile_shim(&folder);
     }
@@ -67,6 +69,8 @@ mod torch {
             .cpp(true)
             .std("c++17")
             .define("_GLIBCXX_USE_CXX11_ABI", abi.as_str())
+            // As libtorch is built: without it some of its classes have other members.
+            .define("NDEBUG", None)
             .warnings(false)
             .include(include)
             .file(SHIM)

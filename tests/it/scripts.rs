@@ -39,6 +39,8 @@ fn a_file_is_served_in_each_pattern_and_trained_to_the_end() {
                 assert!(lab.figure("mine-digits", phase, "serve.throughput").unwrap() > 0.0);
             }
         }
+        assert!(lab.figure("mine-digits", "run", "model.flops").unwrap() > 2000.0);
+        assert!(lab.figure("mine-digits", "train", "train.flops_per_s").unwrap() > 0.0);
         let accuracy = lab.figure("mine-digits", "run", "test_accuracy").unwrap();
         assert!(accuracy > 0.8, "{name}: {accuracy}");
     }

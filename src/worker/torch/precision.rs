@@ -40,6 +40,10 @@ impl Network for Mixed {
     fn flops(&self, sample: [i64; 3]) -> Option<i64> {
         self.model.flops(sample)
     }
+
+    fn counted_flops(&self, sample: [i64; 3]) -> Option<i64> {
+        self.model.counted_flops(sample)
+    }
 }
 
 #[cfg(test)]

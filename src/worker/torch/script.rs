@@ -30,13 +30,14 @@ pub(super) struct Script {
     input: Option<Vec<i64>>,
     /// Whether it is switched to training.
     trains: Cell<Option<bool>>,
+    device: Device,
 }
 
 impl Script {
     pub(super) fn load(spec: &ScriptSpec, device: Device) -> Result<Self, Failure> {
         let input = spec.input.as_ref();
         let input = input.map(|sides| sides.iter().map(|side| i64::from(*side)).collect());
-        Ok(Self { module: load(&spec.path, device)?, input, trains: Cell::new(None) })
+        Ok(Self { module: load(&spec.path, device)?, input, trains: Cell::new(None), device })
     }
 
     /// Samples in the shape that it takes.
@@ -81,10 +82,20 @@ impl ModuleT for Script {
     }
 }
 
-/// Nobody counts the operations of a file.
+/// Its layers are known to nobody.
 impl Network for Script {
     fn flops(&self, _sample: [i64; 3]) -> Option<i64> {
         None
+    }
+
+    fn counted_flops(&self, [channels, height, width]: [i64; 3]) -> Option<i64> {
+        let shape = [1, channels, height, width];
+        let sample = Tensor::f_zeros(shape, (Kind::Float, self.device)).ok()?;
+        let sample = self.shaped(&sample).ok()?;
+        // As it is served.
+        let evaluates = self.module.set_mode(false);
+        self.trains.set(evaluates.then_some(false));
+        tch::no_grad(|| self.module.flops(&sample)).filter(|_| evaluates)
     }
 }
 
@@ -181,6 +192,23 @@ mod tests {
         let _ = parameters.flat.f_fill_(0.5).unwrap();
         parameters.restore(&saved).unwrap();
         assert_eq!(before, served());
+    }
+
+    #[test]
+    fn operations_are_counted_while_it_is_applied() {
+        let flops = |name: &str, sample| {
+            let (model, _) = build(&spec(name), false, Device::Cpu).unwrap();
+            // Compiled anew in the first calls.
+            let counts = [0; 4].map(|_| model.counted_flops(sample));
+            assert!(counts.iter().all(|count| *count == counts[0]), "{name}: {counts:?}");
+            counts[0]
+        };
+        let image = [1, 8, 8];
+        assert_eq!(flops("mlp.pt", image), Some(2 * (64 * 16 + 160)));
+        let convolutions = 64 * (9 * 8 + 9 * 64);
+        assert_eq!(flops("residual.pt", image), Some(2 * (convolutions + 1280)));
+        assert_eq!(flops("fixed.pt", image), Some(0), "products of pairs of values are none");
+        assert_eq!(flops("mlp.pt", [1, 9, 9]), None, "it does not take that");
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     // What a model half trained makes of the test data answers no question.
     let tested = link.is_tested(epochs, job.train.epochs) && job.random.is_none();
     let score = if tested { session.test(link)? } else { None };
+    session.say_counted(link)?;
     // A process does one run, so what it has used since it began is the run's.
     if let Some(peaks) = shim::device_peaks(session.device) {
         say(link, DEVICE_MEMORY_PEAK, peaks.allocated as f64)?;
@@ -154,6 +155,14 @@ impl TorchRun {
         say(link, MetricId::ModelParameters.name(), size.parameters as f64)?;
         say(link, MetricId::ModelBytes.name(), size.bytes as f64)?;
         match self.model.flops(self.set.manifest().shape.map(i64::from)) {
+            Some(flops) => say(link, MetricId::ModelFlops.name(), flops as f64),
+            None => Ok(()),
+        }
+    }
+
+    /// What is counted by applying the model once more, after everything that is timed.
+    fn say_counted<C: Clock>(&self, link: &mut Link<C>) -> Result<(), Failure> {
+        match self.model.counted_flops(self.set.manifest().shape.map(i64::from)) {
             Some(flops) => say(link, MetricId::ModelFlops.name(), flops as f64),
             None => Ok(()),
         }

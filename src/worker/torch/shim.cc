@@ -2,12 +2,15 @@
 // is undefined, so a failure is a value other than 0.
 
 #include <ATen/autocast_mode.h>
+#include <ATen/record_function.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <caffe2/serialize/inline_container.h>
 #include <torch/script.h>
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_set>
 
@@ -158,4 +161,131 @@ extern "C" int perftune_script_apply(
     tell("an exception without words", why, room);
   }
   return 1;
+}
+
+namespace {
+
+// The operations of products and convolutions, as libtorch calls them one by one.
+struct Counted {
+  std::mutex lock;
+  int64_t flops = 0;
+  // A convolution may be made of products, which are no others.
+  int convolutions = 0;
+  // Products were seen that nobody counts here.
+  bool others = false;
+};
+
+// One at a time.
+Counted* counted = nullptr;
+
+// Products in one piece with something else, or of other numbers than floats.
+bool is_other_product(const std::string& name) {
+  for (const char* part :
+       {"_scaled_dot_product_", "_attention_forward", "rnn_layer", "lstm_layer", "quantized::", "prepacked::", "mkldnn_linear",
+        "_int_mm", "_scaled_mm", "int4pack", "int8pack", "_sparse_mm", "_trilinear", "_grouped_mm"}) {
+    if (name.find(part) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Two for each multiplication and its addition.
+int64_t product(const at::Tensor& left, const at::Tensor& right) {
+  // [.., n, k] x [.., k, m]; m is 1 where there is a vector.
+  return 2 * left.numel() * (right.dim() < 2 ? 1 : right.size(-1));
+}
+
+// A convolution that is being done.
+struct Convolution : public at::ObserverContext {
+  // Operations for each of the values that come out, or that go in where it is a transposed one.
+  int64_t each = 0;
+  // How many go in; -1: those that come out count.
+  int64_t places = -1;
+};
+
+std::unique_ptr<at::ObserverContext> convolution(c10::ArrayRef<const c10::IValue> in) {
+  auto found = std::make_unique<Convolution>();
+  const at::Tensor& weights = in[1].toTensor();
+  found->each = 2 * (weights.numel() / weights.size(0));
+  if (in[6].toBool()) {
+    found->places = in[0].toTensor().numel();
+  }
+  return found;
+}
+
+void count_product(std::string name, c10::ArrayRef<const c10::IValue> in, Counted& all) {
+  // The form that changes its first argument.
+  if (name.back() == '_') {
+    name.pop_back();
+  }
+  if (name == "aten::mm" || name == "aten::bmm" || name == "aten::mv") {
+    all.flops += product(in[0].toTensor(), in[1].toTensor());
+  } else if (name == "aten::addmm" || name == "aten::baddbmm" || name == "aten::addmv") {
+    all.flops += product(in[1].toTensor(), in[2].toTensor());
+  } else if (is_other_product(name)) {
+    all.others = true;
+  }
+}
+
+bool is_convolution(const at::RecordFunction& function) {
+  return std::strcmp(function.name(), "aten::_convolution") == 0;
+}
+
+// What goes in is there before the call alone, what comes out after it.
+std::unique_ptr<at::ObserverContext> begin_call(const at::RecordFunction& function) {
+  const std::lock_guard<std::mutex> guard(counted->lock);
+  const bool outermost = counted->convolutions == 0;
+  counted->convolutions += is_convolution(function);
+  if (!outermost) {
+    return nullptr;
+  }
+  try {
+    if (is_convolution(function)) {
+      return convolution(function.inputs());
+    }
+    count_product(function.name(), function.inputs(), *counted);
+  } catch (...) {
+    counted->others = true;
+  }
+  return nullptr;
+}
+
+void end_call(const at::RecordFunction& function, at::ObserverContext* begun) {
+  const std::lock_guard<std::mutex> guard(counted->lock);
+  counted->convolutions -= is_convolution(function);
+  const auto* convolution = dynamic_cast<Convolution*>(begun);
+  if (convolution == nullptr) {
+    return;
+  }
+  try {
+    const int64_t places = convolution->places < 0 ? function.outputs().at(0).toTensor().numel() : convolution->places;
+    counted->flops += places * convolution->each;
+  } catch (...) {
+    counted->others = true;
+  }
+}
+
+}  // namespace
+
+// The operations of products and convolutions when it is applied to a tensor. 1: it failed, or not all of them are known.
+extern "C" int perftune_script_flops(void* script, const void* input, int64_t* flops) noexcept {
+  Counted all;
+  counted = &all;
+  int status = 1;
+  try {
+    auto callback = at::RecordFunctionCallback(begin_call, end_call);
+    callback.needsInputs(true).needsOutputs(true).scopes({at::RecordScope::FUNCTION});
+    const auto handle = at::addThreadLocalCallback(callback);
+    try {
+      static_cast<torch::jit::Module*>(script)->forward({*static_cast<const at::Tensor*>(input)});
+      status = all.others ? 1 : 0;
+    } catch (...) {
+    }
+    at::removeCallback(handle);
+  } catch (...) {
+  }
+  counted = nullptr;
+  *flops = all.flops;
+  return status;
 }

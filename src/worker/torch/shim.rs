@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_void};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use tch::{Device, Tensor};
 
@@ -56,6 +57,11 @@ mod ffi {
             results: *mut i32,
             why: *mut c_char,
             room: usize,
+        ) -> i32;
+        pub(super) fn perftune_script_flops(
+            script: *mut c_void,
+            input: *const c_void,
+            flops: *mut i64,
         ) -> i32;
     }
 }
@@ -202,6 +208,22 @@ impl Script {
             2 => Err(Unapplied::Type(said(&why))),
             _ => Err(Unapplied::Failed(said(&why))),
         }
+    }
+}
+
+impl Script {
+    /// Operations of products and convolutions when it is applied to this; none where it fails, or where libtorch makes some of
+    /// them in one piece with other things. One thread at a time.
+    #[expect(unsafe_code, reason = "calls shim.cc")]
+    pub(super) fn flops(&self, input: &Tensor) -> Option<i64> {
+        static ONE: Mutex<()> = Mutex::new(());
+        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flops = 0;
+        // SAFETY: the module lives as long as `self`, `input` is a live `at::Tensor` and `flops` a live number; the function
+        // keeps none of them, is not called twice at once and lets no exception out.
+        let status =
+            unsafe { ffi::perftune_script_flops(self.0, input.as_ptr().cast(), &raw mut flops) };
+        (status == 0).then_some(flops)
     }
 }
 

@@ -21,6 +21,11 @@ pub(super) trait Network: nn::ModuleT {
     /// Floating-point operations of a forward pass over one sample of channels, height and width, in matrix products and
     /// convolutions: two for each multiplication and its addition. None where nobody counts them.
     fn flops(&self, sample: [i64; 3]) -> Option<i64>;
+
+    /// The same of a model that nobody knows, counted while it is applied to a sample: when nothing is timed any more.
+    fn counted_flops(&self, _sample: [i64; 3]) -> Option<i64> {
+        None
+    }
 }
 
 /// A model: N x C x H x W in, N x classes logits out.
