@@ -253,6 +253,29 @@ fn the_figures_of_an_accelerator_are_not_those_of_the_cpu() {
     );
 }
 
+#[test]
+#[allow(clippy::print_stderr, reason = "a test that is left out says so")]
+fn operations_are_as_many_as_pytorch_counts() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nets/flops.py");
+    let counted = Process::new("python3").arg(script).output().unwrap();
+    let said = String::from_utf8(counted.stdout).unwrap();
+    if !counted.status.success() || said.contains("skipped") {
+        return eprintln!("left out: python3 has no torch");
+    }
+    assert_eq!(said.lines().count(), 3, "{said}");
+    for line in said.lines() {
+        let (model, theirs) = line.split_once(' ').unwrap();
+        let mut spec = job(model, 0);
+        spec.serve = confirming(0, 0.01).serve;
+        let ours = run(&spec).into_iter().find_map(|event| match event {
+            WorkerEvent::Metric { name, value, .. } if name == "model.flops" => Some(value.0),
+            _ => None,
+        });
+        let ratio = ours.unwrap() / theirs.parse::<f64>().unwrap();
+        assert!((ratio - 1.0).abs() < 0.01, "{line}: {ours:?}");
+    }
+}
+
 fn a_stop(confirm: bool, test: bool) -> Command {
     Command::Stop { reason: "test".to_owned(), confirm, test }
 }
