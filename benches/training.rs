@@ -22,14 +22,15 @@
 
 #[path = "training/overhead.rs"]
 mod overhead;
+#[path = "training/pairs.rs"]
+mod pairs;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use perftune::event::{Command as Order, JobSpec, Phase, WorkerEvent};
-use perftune::store::{Line, read_lines};
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use pairs::{Ratio, Step, number, pairs, recorded};
+use perftune::event::{Command as Order, JobSpec};
 
 const PERFTUNE: &str = env!("CARGO_BIN_EXE_perftune");
 const WORKER: &str = env!("CARGO_BIN_EXE_perftune-worker");
@@ -61,19 +62,11 @@ fn main() {
         .filter(|(model, dataset)| chosen(&format!("{model}-{dataset}")))
         .collect();
     if wants("overhead") {
-        overhead::run(&cells);
+        overhead::run(&cells, "0.98", |work, _| work.low >= 0.98);
     }
     if wants("pytorch") {
         pytorch(&cells);
     }
-}
-
-fn number(name: &str, default: f64) -> f64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-fn pairs() -> usize {
-    std::env::var("PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(8)
 }
 
 fn pytorch(cells: &[(&str, &str)]) {
@@ -107,31 +100,6 @@ fn pytorch(cells: &[(&str, &str)]) {
     }
 }
 
-/// A ratio over pairs: geometric mean and the 95% t interval of the logarithms.
-struct Ratio {
-    low: f64,
-    middle: f64,
-    high: f64,
-}
-
-impl Ratio {
-    fn of(ratios: &[f64]) -> Self {
-        let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
-        let n = logs.len() as f64;
-        let mean = logs.iter().sum::<f64>() / n;
-        let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        let t = StudentsT::new(0.0, 1.0, n - 1.0).unwrap().inverse_cdf(0.975);
-        let half = t * (variance / n).sqrt();
-        Self { low: (mean - half).exp(), middle: mean.exp(), high: (mean + half).exp() }
-    }
-}
-
-impl std::fmt::Display for Ratio {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(&format!("{:>8.3} [{:.3}, {:.3}]", self.middle, self.low, self.high))
-    }
-}
-
 /// Starts a cell that trains through the whole of perftune for so many seconds, with its results in `folder`/out.
 fn perftune_run(model: &str, dataset: &str, (folder, seconds): (&Path, f64)) -> Child {
     let grid = folder.join("grid.toml");
@@ -159,32 +127,6 @@ fn through_perftune(model: &str, dataset: &str) -> Window {
     assert!(status.success(), "{status}");
     let cell = format!("{model}-{dataset}");
     window(&folder.path().join("out/runs").join(cell))
-}
-
-/// A recorded step.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    end_ns: u64,
-    took_ns: u64,
-    items: u32,
-}
-
-/// The steps of the training that are recorded so far.
-fn recorded(run: &Path) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for line in read_lines(run).unwrap() {
-        if let Ok(Line::Worker(envelope)) = line
-            && let WorkerEvent::Steps(batch) = envelope.event
-            && batch.phase == Phase::Train
-        {
-            let mut end_ns = batch.start_ns;
-            for took_ns in batch.dur_ns {
-                end_ns += took_ns;
-                steps.push(Step { end_ns, took_ns, items: batch.items });
-            }
-        }
-    }
-    steps
 }
 
 /// The training from its first step, which is left out, to its last.
