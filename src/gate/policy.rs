@@ -198,9 +198,9 @@ mod tests {
             let rule = default_rule(&name).unwrap();
             let floor = GatePolicy::default().floor_of(&name, &rule) * 100.0;
             let least = rule.at_least.map(|least| format!(" and {}", metric.unit.show(least)));
-            let role = if rule.role == Role::Gate { "judged" } else { "where asked" };
+            let when = if rule.role == Role::Gate { "judged" } else { "where asked" };
             let better = if rule.direction == Some(Better::Lower) { "lower" } else { "higher" };
-            text += &format!("{name}: {role}, {better}, {floor}%{}\n", least.unwrap_or_default());
+            text += &format!("{name}: {when}, {better}, {floor}%{}\n", least.unwrap_or_default());
         }
         insta::assert_snapshot!(text);
     }
