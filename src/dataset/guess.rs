@@ -93,7 +93,12 @@ impl Open<'_> {
                 if names.len() < 2 {
                     let message = "the training part has fewer than 2 different labels";
                     let place = self.written.shape_place;
-                    self.problems.error_with(place, message, "is `label` the right column?");
+                    let hint = match self.written.format {
+                        Format::Csv | Format::Parquet => "is `label` the right column?",
+                        Format::Images => "images of another class go into a folder of their own",
+                        _ => "are these arrays the labels?",
+                    };
+                    self.problems.error_with(place, message, hint);
                     return None;
                 }
                 let shown: Vec<&str> = names.iter().map(String::as_str).collect();
