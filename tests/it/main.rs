@@ -28,6 +28,8 @@ mod exec;
 mod exec_sweep;
 mod exports;
 mod faults;
+#[cfg(all(feature = "torch", feature = "images", feature = "parquet"))]
+mod formats;
 mod helper;
 mod html;
 mod lanes;
