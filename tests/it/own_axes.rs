@@ -150,7 +150,7 @@ fn the_gate_compares_no_cells_that_differ_in_an_own_axis_unless_it_is_what_is_te
         let shown = lab.call(&["check", "a", "b", "--gate", "gate.toml"]);
         let all = format!("{}{}", shown.stdout, shown.stderr);
         assert!(
-            all.contains("other settings: dropout is") && !all.contains("not compared"),
+            all.contains("different settings: dropout is") && !all.contains("not compared"),
             "{all}"
         );
     }
