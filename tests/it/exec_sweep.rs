@@ -128,7 +128,7 @@ fn axes_that_make_no_sense_are_told_before_anything_is_written() {
     let args = exec(&["-L", "batch=1", "--repeat", "1"], &["echo", "{batch}", "{bacth}"]);
     let warned = lab.call(&args).exits(0).stderr;
     assert!(
-        warned.contains("{bacth} names no axis and stays as it is: is {batch} meant?"),
+        warned.contains("{bacth} is not an axis and stays as it is: did you mean {batch}?"),
         "{warned}"
     );
 }
