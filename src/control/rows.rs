@@ -209,7 +209,16 @@ impl Run {
             figure.estimate.is_some().then(|| figure.noted([watched]))
         });
         let mut figure = self.totals.peak(metric, judged);
-        figure.known |= self.is_over() && figure.doubts.is_empty();
+        if self.is_over() && figure.doubts.is_empty() {
+            figure.known = true;
+            // What a look found open while it might still grow.
+            figure.notes.retain(|note| {
+                !matches!(
+                    note,
+                    Note::Moved { .. } | Note::NoiseLimited { .. } | Note::Unstable { .. }
+                )
+            });
+        }
         if metric.id == MetricId::MemoryPeak
             && self.totals.said_peak(metric).is_none()
             && let Some(why) = self.totals.unwatched(self.context.started_ns)

@@ -34,8 +34,8 @@ impl Evidence {
         match self {
             Self::TooFew(ref count) => {
                 format!(
-                    "full verdicts need {WINDOW} sessions of this machine over two days or more, and there {} {count}",
-                    if *count == 1 { "is" } else { "are" }
+                    "full verdicts need {WINDOW} sessions of this machine over two days or more, and {count} {}",
+                    if *count == 1 { "counts" } else { "count" }
                 )
             }
             Self::TooNarrow(count) => {

@@ -296,7 +296,10 @@ fn cells_that_were_told_something_else_are_named() {
     assert!(other.contains(&format!("not compared: {differs}")), "{other}");
     fs::write(lab.path("gate.toml"), "[gate]\nsubject = [\"batch_size\"]\n").unwrap();
     let meant = one_line(&check(&lab, &["base", "new", "--gate", "gate.toml"]).exits(0).stdout);
-    assert!(meant.contains(&format!("different settings: {differs}: a change may come")), "{meant}");
+    assert!(
+        meant.contains(&format!("different settings: {differs}: a change may come")),
+        "{meant}"
+    );
 }
 
 /// What is done to one file, the exit code, and what is said.

@@ -334,10 +334,10 @@ fn judge(
     };
     let drift = trend(parts);
     let p_value = drift.map_or(1.0, |trend| trend.p_value);
-    let share = drift.map_or(0.0, |trend| trend.drift / mean.max(f64::MIN_POSITIVE));
-    let share = if scale > mean { share * mean / scale } else { share };
+    let of_mean = drift.map_or(0.0, |trend| trend.drift / mean.max(f64::MIN_POSITIVE));
+    let share = if scale > mean { of_mean * mean / scale } else { of_mean };
     if p_value < TREND_LEVEL && share.abs() > TREND_SHARE * policy.within {
-        return Some(Why::Trend { share: Num(share), of_mean: false });
+        return Some(Why::Trend { share: Num(of_mean), of_mean: false });
     }
     if !beginning.settled {
         return Some(Why::WarmingUp);
@@ -421,6 +421,27 @@ mod tests {
         };
         assert!((half(MIN_GROUPS - 1) - 0.3 * policy.within).abs() < 1e-9);
         assert!((half(MIN_GROUPS) - 0.15 * policy.within).abs() < 1e-9);
+    }
+
+    /// What is said of the steps' mean is one thing, whichever of their quantiles it is said beside.
+    #[test]
+    fn a_drift_is_told_of_the_mean_and_judged_by_the_figure() {
+        let parts: Vec<Part> =
+            (0..40_u8).map(|at| Part { amount: 1.0 + f64::from(at) / 40.0, weight: 1.0 }).collect();
+        let policy = StopPolicy::default();
+        let beginning = Beginning { settled: true, ..settle(&parts, 0.0) };
+        let drift = |scale: f64| {
+            let interval = Some(Interval::around(scale, 0.0));
+            let estimate = Estimate { value: scale, interval, samples: 40 };
+            match judge(&estimate, beginning, &parts, scale, &policy) {
+                Some(Why::Trend { share, .. }) => Some(share.0),
+                _ => None,
+            }
+        };
+        let (mean, tail) = (drift(1.5).unwrap(), drift(6.0).unwrap());
+        assert!((mean - tail).abs() < 1e-12 && mean > 0.5, "{mean} {tail}");
+        // Of a tail a hundred times as large it is next to nothing.
+        assert_eq!(drift(150.0), None);
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn constant_steps_have_their_rate_and_enough_windows_or_none() {
         (
             0.45,
             Err(
-                "the steps fill 18 windows of 25.0 ms, and a quartile needs 20: longer stages fill more (min_time of [stop], epochs of [train], max_requests of [serve])",
+                "the steps fill 18 windows of 25.0 ms, and a quartile needs 20: longer stages fill more (max_time and max_requests of [serve], epochs of [train], min_time of [stop])",
             ),
         ),
     ] {

@@ -141,7 +141,7 @@ pub(super) fn evidence(row: &Row, design: &Design) -> String {
         let change = match row.p {
             _ if change.is_empty() => change,
             Some(_) => format!(", {change} {}", middle_of(design)),
-            None => format!(", {change}"),
+            None => format!(", {change} between the medians, not tested"),
         };
         said.push(format!("{} -> {}{change}", side(row.baseline), side(row.candidate)));
     }

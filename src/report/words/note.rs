@@ -145,8 +145,8 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::FewWindows { windows, width_s, needed } => {
             let width = seconds(width_s.0);
             format!(
-                "the steps fill {windows} windows of {width}, and a quartile needs {needed}: longer stages fill more (min_time \
-                 of [stop], epochs of [train], max_requests of [serve])"
+                "the steps fill {windows} windows of {width}, and a quartile needs {needed}: longer stages fill more (max_time \
+                 and max_requests of [serve], epochs of [train], min_time of [stop])"
             )
         }
         Note::NoValue => "no value was reported in this stage".into(),

@@ -119,7 +119,7 @@ fn why_there_is_no_figure() {
         ),
         (
             Note::FewWindows { windows: 7, width_s: Num(0.02), needed: 20 },
-            "the steps fill 7 windows of 20.0 ms, and a quartile needs 20: longer stages fill more (min_time of [stop], epochs of [train], max_requests of [serve])",
+            "the steps fill 7 windows of 20.0 ms, and a quartile needs 20: longer stages fill more (max_time and max_requests of [serve], epochs of [train], min_time of [stop])",
         ),
     ] {
         check(&note, |note| words::note(note, Unit::One), says);
