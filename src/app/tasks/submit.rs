@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::asking;
 use super::kept::{KeptPlan, UnitPlan};
-use super::standing::look;
+use super::standing::{Unit, look};
 use crate::app::environment::new_session;
 use crate::app::grid::GridFile;
 use crate::app::{Fault, datasets};
@@ -182,11 +182,14 @@ fn resume(
             Fault::new(what).hint("nothing was submitted; try again when the cluster answers")
         );
     }
-    let mut open = now.open(|unit| plan.search.is_none() || !asking::is_told(&unit.state));
+    let is_open = |unit: &Unit| plan.search.is_none() || !asking::is_told(&unit.state);
+    let mut open = now.open(is_open);
     if open.is_empty() && plan.search.is_some() {
-        open = ids(&asking::more(plan, spread, &kept, &now)?);
+        asking::more(plan, spread, &kept, &now)?;
+        // Who waits may have submitted it meanwhile.
         spread = Spread::open(folder)?;
         kept = KeptPlan::of(&spread)?;
+        open = look(&spread, &kept)?.open(is_open);
     }
     let arrays = Arrays { spread: &spread, kept: &kept, policy: &plan.engine, slurm, largest };
     let (units, before) = (kept.units.len(), kept.units.len() - open.len());
