@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn how_each_metric_of_the_catalogue_is_judged() {
-        let mut text = String::new();
+        let mut lines = Vec::new();
         for metric in CATALOGUE.iter().filter(|metric| metric.better.is_some()) {
             let name = MetricName::from(metric.id);
             let rule = default_rule(&name).unwrap();
@@ -200,9 +200,10 @@ mod tests {
             let least = rule.at_least.map(|least| format!(" and {}", metric.unit.show(least)));
             let when = if rule.role == Role::Gate { "judged" } else { "where asked" };
             let better = if rule.direction == Some(Better::Lower) { "lower" } else { "higher" };
-            text += &format!("{name}: {when}, {better}, {floor}%{}\n", least.unwrap_or_default());
+            let least = least.unwrap_or_default();
+            lines.push(format!("{name}: {when}, {better}, {floor}%{least}"));
         }
-        insta::assert_snapshot!(text);
+        insta::assert_snapshot!(lines.join("\n"));
     }
 
     #[test]

@@ -141,6 +141,7 @@ pub(super) fn activity(
     before: &GpmSample<'_>,
     after: &GpmSample<'_>,
 ) -> Result<[FieldResult<f64>; 3], Reason> {
+    const ASKED: [c_uint; 3] = [SM, TENSOR, DRAM];
     let call = symbol(&after.nvml().lib().nvmlGpmMetricsGet)?;
     let nowhere = std::ptr::null_mut();
     let info =
@@ -151,17 +152,16 @@ pub(super) fn activity(
         value: f64::NAN,
         metricInfo: info,
     };
-    let asked = [SM, TENSOR, DRAM];
     let mut request = nvmlGpmMetricsGet_t {
         version: NVML_GPM_METRICS_GET_VERSION,
-        numMetrics: asked.len() as c_uint,
+        numMetrics: 3,
         // SAFETY: they are passed on to one call, which frees neither.
         sample1: unsafe { before.handle() },
         // SAFETY: as above.
         sample2: unsafe { after.handle() },
         metrics: [blank; 210],
     };
-    for (metric, id) in request.metrics.iter_mut().zip(asked) {
+    for (metric, id) in request.metrics.iter_mut().zip(ASKED) {
         metric.metricId = id;
     }
     // SAFETY: both samples came from this very library, and the structure is that of version 1 of the call, with room for
