@@ -209,10 +209,10 @@ impl SessionList {
         for machine in &self.machines {
             let told = TOLD.iter().filter_map(|field| {
                 let value = machine.fingerprint.get(field)?;
-                Some(if *field == "cpu.cores" {
-                    format!("{value} cores")
-                } else {
-                    value.to_owned()
+                Some(match *field {
+                    "cpu.cores" => format!("{value} cores"),
+                    "memory.class" => format!("memory class {value}"),
+                    _ => value.to_owned(),
                 })
             });
             let told: Vec<String> = told.filter(|value| value != "none").collect();
