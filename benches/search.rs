@@ -331,8 +331,8 @@ fn play(
             };
             let (miss, is_broken) = truth.miss(limited, &search.recommended());
             let visited: Vec<usize> = told.iter().map(|told| told.cell).collect();
-            let least = truth.least(limited, &visited);
-            judged.marks.push(Mark { miss, is_broken, least });
+            let at_least = truth.least(limited, &visited);
+            judged.marks.push(Mark { miss, is_broken, least: at_least });
         }
     }
 }

@@ -181,12 +181,13 @@ mod tests {
 
     #[test]
     fn verdicts_are_counted_by_cell() {
+        use Feasibility::{Feasible, Infeasible, Undecided};
+
         use crate::report::fixtures::{completed, judged, of_peak};
         let of = |cell: &str, verdict| RunRecord {
             cell: cell.to_owned(),
             ..judged(completed(), verdict, vec![of_peak(1.0)])
         };
-        use Feasibility::{Feasible, Infeasible, Undecided};
         let runs = [of("a", Feasible), of("b", Infeasible), of("a", Undecided), of("b", Feasible)];
         let line = closing_line(&runs, &Closing::default());
         assert!(line.ends_with("; of the cells 1 infeasible, 1 undecided"), "{line}");

@@ -1,4 +1,5 @@
 use super::*;
+use crate::metric::MetricName;
 
 fn change_of(axis: &str, from: &str, to: &str) -> Change {
     Change { axis: axis.to_owned(), from: from.to_owned(), to: to.to_owned() }
