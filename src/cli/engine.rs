@@ -205,7 +205,7 @@ pub fn refresh(folder: &Path, screen: Screen) -> Result<(), Fault> {
         Ok(merged) => merged,
         // What was put together before is shown.
         Err(fault) if folder.join("manifest.json").exists() => {
-            screen.note(&[format!("not put together anew: {}", fault.error)]);
+            screen.note(&[format!("reports not updated: {}", fault.error)]);
             return Ok(());
         }
         Err(fault) => return Err(fault),

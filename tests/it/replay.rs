@@ -315,7 +315,7 @@ fn a_recording_replays_to_the_very_stops_of_the_run() {
 
     // The command line says that no metric of a stage was known later than the stage was left.
     let shown = lab.call(&["replay", "results/t", "--format", "csv"]).exits(0);
-    assert!(shown.stderr.contains("1 of 1 runs of results/t left a phase before"), "{shown:#?}");
+    assert!(shown.stderr.contains("1 of 1 runs of results/t ended a stage early"), "{shown:#?}");
     let all_known = then.len() == 2 && stop.reason != StopReason::Unstable;
     for row in rows(&shown.stdout) {
         assert_eq!(row["rule"], "perftune");
