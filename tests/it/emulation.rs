@@ -154,7 +154,7 @@ fn a_kill_by_somebody_else_stays_a_failure() {
     let fault = "worker.options.fault={kind='kill',phase='train',after=3}";
     let seldom = "sampler.interval=2s";
     let shown = lab.run(&["--only", "model=one", "--set", fault, "--set", seldom]).exits(3);
-    let warned = shown.stderr.contains("is watched every 2.00 s only");
+    let warned = shown.stderr.contains("is checked only every 2.00 s");
     assert_eq!(warned, doctor(&lab)["memory"]["value"] == "watched");
     let row = lab.report("one-made-up");
     assert_eq!((&*row["status"], &*row["stop_reason"]), ("failed", "failed"));
