@@ -126,9 +126,9 @@ pub fn submit(request: &SubmitRequest<'_>) -> Result<Submitted, Fault> {
         return Err(Fault::new(what).hint("go on without --engine slurm, or choose another --out"));
     }
     let existing = if existing == Existing::Replace { existing } else { Existing::Refuse };
-    let spread = Spread::begin(&folder, existing)?;
     let kept = KeptPlan::new(plan, grid)?;
     let units = begun(plan, &kept);
+    let spread = Spread::begin(&folder, existing)?;
     if plan.search.is_some() {
         spread.ask(units.clone())?;
     }

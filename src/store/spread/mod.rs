@@ -60,7 +60,7 @@ impl Spread {
         if existing != Existing::Replace && Self::is_at(path) {
             return Err(StoreError::Submitted { path: path.to_owned() });
         }
-        if !Self::is_at(path) {
+        if !Self::is_at(path) && !Self::is_half(path)? {
             // A folder of results, of somebody else, or without room: the same is said as of a run.
             drop(Results::open(path, existing)?);
         }
@@ -70,6 +70,17 @@ impl Spread {
             fs_err::create_dir(path.join(folder)).map_err(StoreError::io(CANNOT_MAKE))?;
         }
         Ok(spread)
+    }
+
+    /// Whether nothing is there but what was begun and never got its plan: who began it was killed.
+    fn is_half(path: &Path) -> Result<bool, StoreError> {
+        if !path.is_dir() {
+            return Ok(false);
+        }
+        let own = [".lock", ASKED, SUBMISSIONS, ATTEMPTS, PARTS, "runs"];
+        let names = names(path)?;
+        let is_own = names.iter().all(|name| own.contains(&name.as_str()));
+        Ok(is_own && names.iter().any(|name| name == SUBMISSIONS))
     }
 
     /// One that is there, to submit or to collect: nobody else does either meanwhile.
