@@ -163,7 +163,7 @@ fn of_two_results_of_a_run_none_is_taken_unasked() {
     fs::write(&marker, ahead.to_string()).unwrap();
     let out = ["--out", "results/skewed", "--prefer", "newest"];
     let shown = lab.call(&[&["merge"], &parts[..], &out].concat()).exits(5);
-    assert!(shown.stderr.contains("runs of results/t-1-of-3 have not ended yet"), "{shown:#?}");
+    assert!(shown.stderr.contains("runs of results/t-1-of-3 end in the future"), "{shown:#?}");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn cells_of_different_machines_are_told_apart_and_compared_with_nothing() {
     let table = shown.stdout.clone();
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     let says = flat(&table);
-    assert!(says.contains("the runs are from 2 machines: figures are put together and"), "{says}");
+    assert!(says.contains("the runs are from 2 machines: figures are combined and"), "{says}");
     assert!(says.contains("machine 1 (18 runs): cpu.cores "), "{says}");
     assert!(says.contains("machine 2 (9 runs): cpu.cores 999"), "{says}");
     let of = machines(&lab, "results/m");
