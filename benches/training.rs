@@ -29,7 +29,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use pairs::{Ratio, Step, number, pairs, recorded};
+use pairs::{Ratio, number, pairs, recorded};
 use perftune::event::{Command as Order, JobSpec};
 
 const PERFTUNE: &str = env!("CARGO_BIN_EXE_perftune");

@@ -118,7 +118,11 @@ impl Run {
     fn unread(&self, metric: &MetricDef) -> Option<Note> {
         let unsupported = why_unsupported(metric, &self.context.unsupported).cloned();
         let why = || Some(Note::Figure { why: self.totals.lacks.get(metric.name)?.clone() });
-        unsupported.map(Note::from).or_else(|| self.totals.never_read(metric)).or_else(why)
+        let of_run = self.totals.never_read(metric);
+        // What is unsupported may be so of a device that is not the run's.
+        let has_one = metric.device().is_some() && self.totals.devices.without().is_none();
+        let of_device = of_run.clone().filter(|_| has_one);
+        of_device.or(unsupported.map(Note::from)).or(of_run).or_else(why)
     }
 
     /// Why there is no stage of these requests.

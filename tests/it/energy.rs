@@ -203,7 +203,7 @@ fn joules_are_those_that_the_counters_rose_by() {
 /// What is said where others were busy on the machine: that is so, or not.
 fn taken(row: &Row) -> String {
     let note = &row["note"];
-    note.find("; others took").map_or_else(String::new, |at| note[at..].to_owned())
+    note.find("; other work took").map_or_else(String::new, |at| note[at..].to_owned())
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn one_without_parameters_is_served_and_not_trained() {
 fn of_several_results_the_first_is_taken_and_that_is_said() {
     let lab = lab(&file("two.pt"), "[train]\nepochs = 1\n[serve]\nmax_time = \"200ms\"\n");
     let shown = lab.run(&["--full"]).exits(0);
-    let says = "the model mine gives 2 results: the first one is used";
+    let says = "the model mine returns 2 results: the first one is used";
     assert!(shown.stderr.contains(says), "{}", shown.stderr);
     assert!(lab.figure("mine-digits", "run", "test_accuracy").is_some());
 }

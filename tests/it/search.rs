@@ -245,7 +245,7 @@ fn a_limit_that_nothing_keeps_is_said() {
     let shown = lab.run(&["--set", "search.method=bayes"]);
     let said = flat(&shown.stdout);
     assert!(
-        said.contains("no cell that was run keeps the limits for certain; the nearest is"),
+        said.contains("nothing is recommended: no measured cell is feasible; the nearest is"),
         "{said}"
     );
 }

@@ -32,7 +32,7 @@ impl ActivityCounters {
         let now = device.gpm_sample().map_err(|error| words(&error))?;
         let now = self.before.insert(now);
         let first =
-            || Reason::new(GapKind::NoSample, "it is told between two looks, from the second on");
+            || Reason::new(GapKind::Waiting, "it is told between two looks, from the second on");
         let [sm, tensor, dram] = calls::activity(&before.ok_or_else(first)?, now)?;
         Ok(Activity { sm, tensor, dram })
     }
