@@ -52,10 +52,10 @@ fn main() {
         let named = of.iter().any(|one| arguments.iter().any(|a| a == one));
         !named || arguments.iter().any(|a| a == what)
     };
-    let modes = ["serve", "train"];
-    let models: Vec<String> = modes
+    let uses = ["serve", "train"];
+    let models: Vec<String> = uses
         .iter()
-        .filter(|mode| asked(mode, &modes))
+        .filter(|mode| asked(mode, &uses))
         .flat_map(|mode| NETS.map(|net| (*mode, net)))
         .filter(|(_, net)| asked(net, &NETS))
         .map(|(mode, net)| format!("{mode}_{net}"))
@@ -80,6 +80,7 @@ fn perftune_run(model: &str, dataset: &str, (folder, seconds): (&Path, f64)) -> 
         "[train]\nepochs = 100000\nvalidation_share = \"0%\"\n[serve]\nenabled = false".to_owned()
     };
     let grid = folder.join("grid.toml");
+    let file = file.to_str().unwrap();
     let text = format!(
         "repeat = 1\n[models.{model}]\ntorchscript = {file:?}\n[grid]\nmodel = \"{model}\"\ndataset = \"{dataset}\"\n\
          batch_size = {BATCH}\nthreads = 1\n{what}\n[stop]\nmax_run_time = \"{seconds}s\"\n"

@@ -44,6 +44,7 @@ impl std::fmt::Display for Ratio {
 pub(crate) struct Step {
     pub(crate) end_ns: u64,
     pub(crate) took_ns: u64,
+    #[allow(dead_code, reason = "one of the benchmarks that share this counts them")]
     pub(crate) items: u32,
 }
 
