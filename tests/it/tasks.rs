@@ -382,6 +382,19 @@ fn nothing_is_submitted_twice() {
 }
 
 #[test]
+fn a_folder_whose_first_submission_was_killed_is_begun_anew() {
+    let fake = Fake::new(shards::lab());
+    // As it is left before its plan is there.
+    for name in ["asked", "submissions", "attempts", "parts"] {
+        fs::create_dir_all(fake.lab.file(name)).unwrap();
+    }
+    fake.submit(&[]).exits(0);
+    // What was submitted is not begun anew, whoever took its plan away.
+    fs::remove_file(fake.lab.file("plan.json")).unwrap();
+    fake.submit(&[]).exits(2);
+}
+
+#[test]
 fn a_look_costs_one_question() {
     let fake = Fake::new(shards::lab());
     fake.client("scontrol", "echo 'MaxArraySize = 4'");

@@ -72,15 +72,19 @@ impl Spread {
         Ok(spread)
     }
 
-    /// Whether nothing is there but what was begun and never got its plan: who began it was killed.
+    /// Whether nothing is there but what was begun and never got its plan: who began it was killed before anything was submitted.
     fn is_half(path: &Path) -> Result<bool, StoreError> {
-        if !path.is_dir() {
+        const EMPTY: [&str; 4] = [SUBMISSIONS, ATTEMPTS, PARTS, "runs"];
+        if !path.join(SUBMISSIONS).is_dir() {
             return Ok(false);
         }
-        let own = [".lock", ASKED, SUBMISSIONS, ATTEMPTS, PARTS, "runs"];
-        let names = names(path)?;
-        let is_own = names.iter().all(|name| own.contains(&name.as_str()));
-        Ok(is_own && names.iter().any(|name| name == SUBMISSIONS))
+        let is_own =
+            |name: &String| EMPTY.contains(&&**name) || [".lock", ASKED].contains(&&**name);
+        let mut is_half = names(path)?.iter().all(is_own);
+        for folder in EMPTY.map(|name| path.join(name)) {
+            is_half &= names(&folder)?.is_empty();
+        }
+        Ok(is_half)
     }
 
     /// One that is there, to submit or to collect: nobody else does either meanwhile.
