@@ -246,14 +246,20 @@ fn word(cell: &Visited<'_>, marks: &Marks<'_>) -> Cell {
         _ if chosen.iter().all(|known| *known) => "known".to_owned().into(),
         // It got no further run, since its figures decide nothing any more.
         _ if marks.of(good) == Some(Mark::Dominated) => "dominated".to_owned().into(),
-        // The runs agree, and none has seen its peak to the end: it is not noise that keeps it open.
-        _ if cell.rows.iter().all(|row| row.known != Some(false) || is_peak(row)) => {
+        // A run ended before its peak was bounded: it is not noise that keeps it open.
+        _ if cell.rows.iter().all(|row| row.known != Some(false) || grew(row, cell)) => {
             "peak open".to_owned().into()
         }
         // Before that the spread says too little of what more runs would say.
         runs if (runs as u64) < REPEATS => table::stop(good),
         _ => "noise-limited".to_owned().into(),
     }
+}
+
+/// Whether it is a peak that a run has not seen to its end.
+fn grew(row: &SummaryRow, cell: &Visited<'_>) -> bool {
+    let mut of_runs = cell.runs.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
+    is_peak(row) && of_runs.any(|row| row.known == Some(false))
 }
 
 fn is_peak(row: &SummaryRow) -> bool {
@@ -364,13 +370,22 @@ mod tests {
 
     #[test]
     fn a_cell_of_which_a_peak_alone_is_open_says_so() {
-        let (records, mut rows) = grid();
+        let (mut records, mut rows) = grid();
         for row in &mut rows {
             let open = is_peak(row) && row.cell == "cnn-satellite";
             row.known = row.known.map(|_| true).filter(|_| !open).or(open.then_some(false));
         }
-        let table = summary(&records, &rows, &Closing::default(), 200);
-        assert!(table.contains("3 cells: 1 known, 1 peak open, 1 killed"), "{table}");
+        // Each run knows its own peak: it is the spread between them that is too wide.
+        let peaks = |records: &mut [RunRecord], known| {
+            let rows = records.iter_mut().flat_map(|record| &mut record.metrics);
+            rows.filter(|row| row.metric == MetricId::MemoryPeak)
+                .for_each(|row| row.known = Some(known));
+        };
+        for (known, says) in [(false, "1 peak open"), (true, "1 noise-limited")] {
+            peaks(&mut records, known);
+            let table = summary(&records, &rows, &Closing::default(), 200);
+            assert!(table.contains(&format!("3 cells: 1 known, {says}, 1 killed")), "{table}");
+        }
     }
 
     #[test]
