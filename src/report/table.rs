@@ -421,6 +421,21 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_of_one_of_several_runs_says_of_which() {
+        let of = |run: &str, repeat| {
+            let run =
+                RunRecord { run: run.to_owned(), repeat, cell: "one".to_owned(), ..completed() };
+            judged(run, Feasibility::Undecided, vec![of_peak(1.0)])
+        };
+        let both = [of("one", 1), of("one-r2", 2)];
+        let said = reasons(&both, Feasibility::Undecided, 200);
+        assert!(said.starts_with("run 1 of one undecided: "), "{said}");
+        assert!(said.contains("\nrun 2 of one undecided: "), "{said}");
+        let said = reasons(&both[..1], Feasibility::Undecided, 200);
+        assert!(said.starts_with("one undecided: "), "{said}");
+    }
+
+    #[test]
     fn what_is_limited_has_a_column_however_narrow() {
         let mut record = completed();
         for (phase, metric) in [("serve[1]", "serve.latency_p90"), ("run", "cpu.time")] {

@@ -416,8 +416,19 @@ mod tests {
             let left = vec![Part { amount: 1.0, weight: 1.0 }; count];
             let interval = Some(Interval::around(1.0, 0.001));
             let estimate = Estimate { value: 1.0, interval, samples: count as u64 };
-            let scale = let_pass(left.len());
-            with_drift(estimate, scale, &policy).half_width().unwrap() - 0.001
+            let beginning = Beginning { cut: 0, settled: true, ..settle(&left, 0.0) };
+            let found = Found {
+                estimate,
+                scale: 1.0,
+                first: &[],
+                left: &left,
+                beginning,
+                disturbed: None,
+                seen: count as u64,
+                cut: Cut::of(&left, beginning, 2, |part| part.amount),
+                of_means: false,
+            };
+            found.judged(&policy).estimate.unwrap().half_width().unwrap() - 0.001
         };
         assert!((half(MIN_GROUPS - 1) - 0.3 * policy.within).abs() < 1e-9);
         assert!((half(MIN_GROUPS) - 0.15 * policy.within).abs() < 1e-9);

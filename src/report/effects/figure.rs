@@ -76,6 +76,15 @@ impl FigureChange {
     pub(super) fn shown(&self) -> String {
         match self.estimate {
             None => "-".to_owned(),
+            // Not even that it is near to nothing.
+            Some(_)
+                if self
+                    .low
+                    .zip(self.high)
+                    .is_some_and(|(low, high)| self.tells_nothing(low, high)) =>
+            {
+                "-".to_owned()
+            }
             // The interval beside it says how far it may be from nothing.
             Some(_) if self.matters == Some(false) => "±0".to_owned(),
             Some(value) => self.show(value),
@@ -102,4 +111,32 @@ fn signed(value: f64, show: impl Fn(f64) -> String) -> String {
     let sign = if value < 0.0 { "-" } else { "+" };
     let shown = show(value.abs());
     if value == 0.0 { shown } else { format!("{sign}{shown}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_wider_than_all_that_could_be_is_no_change_of_nothing() {
+        let shown = |measure, unit, low, high| {
+            let change = FigureChange {
+                metric: "test_accuracy".into(),
+                phase: "run".to_owned(),
+                unit,
+                measure,
+                estimate: Some(0.01),
+                low: Some(low),
+                high: Some(high),
+                matters: Some(false),
+                rests_on: None,
+            };
+            (change.shown(), change.ends())
+        };
+        let unknown = ("-".to_owned(), "too few runs to tell".to_owned());
+        assert_eq!(shown(Measure::Ratio, Unit::One, -1.0, 1e200), unknown);
+        assert_eq!(shown(Measure::Difference, Unit::Ratio, -2.5, 2.5), unknown);
+        assert_eq!(shown(Measure::Difference, Unit::Percent, -21659.0, 21644.0), unknown);
+        assert_eq!(shown(Measure::Ratio, Unit::One, -0.1, 0.3).0, "±0");
+    }
 }

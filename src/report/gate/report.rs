@@ -78,12 +78,12 @@ impl GateReport<'_> {
 
     /// How the figures came about, and what that allows to be said.
     pub(super) fn design(&self) -> String {
-        let ceiling = match () {
-            () if self.judgement.p_min > self.judgement.alpha => {
-                "too few for any to be called worse"
-            }
-            () if self.judgement.full_verdicts => "full verdicts",
-            () => "suspect at most",
+        let ceiling = if self.judgement.p_min > self.judgement.alpha {
+            "too few for any to be called worse"
+        } else if self.judgement.full_verdicts {
+            "full verdicts"
+        } else {
+            "suspect at most"
         };
         format!("{}: {ceiling}", self.judgement.design)
     }

@@ -167,6 +167,8 @@ fn the_text_says_what_to_do() {
     stored.full_verdicts = false;
     let doubt = with(&[RowVerdict::Inconclusive, RowVerdict::Inconclusive, RowVerdict::Pass]);
     let stored_doubt = with(&[RowVerdict::Suspect, RowVerdict::Pass]);
+    let mut few = with(&[RowVerdict::Inconclusive]);
+    few.p_min = 0.125;
     let mut gone = with(&[RowVerdict::Missing]);
     gone.rows[0].why = vec![RowReason::NoCell];
     let text = |judgement: &Judgement| {
@@ -182,6 +184,7 @@ fn the_text_says_what_to_do() {
         (&stored, "suspect at most"),
         (&with(&[RowVerdict::Inconclusive]), "about 8 to 40 more runs a side may settle it"),
         (&gone, "`retired`"),
+        (&few, "10 blocks: too few for any to be called worse"),
         (&with(&[RowVerdict::Incomparable]), "keep manifest.json beside the CSV files"),
         (
             &doubt,
