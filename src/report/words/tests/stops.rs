@@ -53,6 +53,9 @@ fn what_is_open_at_an_end() {
     ] {
         let left = Some(StageLeft { after_s: Num(0.7), futile });
         let open = vec![OpenStage { left, ..opened(OpenHow::NeverJudged) }];
+        // Nobody left a training whose epochs were all made.
+        let epochs = StopDetail::Epochs { used: 15, budget: 15, open: open.clone() };
+        check(&epochs, stop, "all 15 epochs used; train: cpu.utilisation was never judged");
         check(
             &StopDetail::ServedOpen { open },
             stop,
@@ -61,6 +64,23 @@ fn what_is_open_at_an_end() {
     }
     let command = StopDetail::Command { open: vec![never] };
     check(&command, stop, "the command exited by itself; serve[8]: never began");
+}
+
+/// The end of a command tells what no tick had.
+#[test]
+fn a_reading_that_the_end_has_brought_is_not_called_open() {
+    let mut record = crate::report::fixtures::completed();
+    let row = record.metrics.iter_mut().find(|row| row.phase == "run").unwrap();
+    row.estimate = Some(0.5);
+    let metric = row.metric.clone();
+    let left_out = |metric| OpenFigure { metric, how: OpenHow::LeftOut { note: Note::NoInterval } };
+    let open = |figures| StopDetail::Command {
+        open: vec![OpenStage { stage: Stage::Run, began: true, left: None, figures }],
+    };
+    record.stop.detail = open(vec![left_out(metric)]);
+    assert_eq!(ended(&record), "the command exited by itself");
+    record.stop.detail = open(vec![left_out("gpu.power".into())]);
+    assert!(ended(&record).contains("gpu.power"), "{}", ended(&record));
 }
 
 fn grounds() -> Grounds {
