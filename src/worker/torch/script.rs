@@ -40,12 +40,12 @@ impl Script {
         Ok(Self { module: load(&spec.path, device)?, input, trains: Cell::new(None), device })
     }
 
-    /// Samples in the shape that it takes.
-    fn shaped(&self, xs: &Tensor) -> Result<Tensor, Failure> {
-        let Some(input) = &self.input else { return Ok(xs.shallow_clone()) };
+    /// Samples in the shape that it takes, where that is another.
+    fn shaped(&self, xs: &Tensor) -> Result<Option<Tensor>, Failure> {
+        let Some(input) = &self.input else { return Ok(None) };
         let samples = xs.size().first().copied().unwrap_or(0);
         let shape: Vec<i64> = std::iter::once(samples).chain(input.iter().copied()).collect();
-        Ok(xs.f_reshape(shape.as_slice())?)
+        Ok(Some(xs.f_reshape(shape.as_slice())?))
     }
 
     pub(super) fn apply(&self, xs: &Tensor, train: bool) -> Result<shim::Applied, Failure> {
@@ -56,8 +56,9 @@ impl Script {
             }
             self.trains.set(Some(train));
         }
-        let samples = self.shaped(xs)?;
-        self.module.apply(&samples).map_err(|why| {
+        let shaped = self.shaped(xs)?;
+        let samples = shaped.as_ref().unwrap_or(xs);
+        self.module.apply(samples).map_err(|why| {
             Failure::Model(match why {
                 Unapplied::Failed(why) => {
                     format!("it fails on samples of shape {:?}: {why}", &samples.size()[1..])
@@ -91,7 +92,7 @@ impl Network for Script {
     fn counted_flops(&self, [channels, height, width]: [i64; 3]) -> Option<i64> {
         let shape = [1, channels, height, width];
         let sample = Tensor::f_zeros(shape, (Kind::Float, self.device)).ok()?;
-        let sample = self.shaped(&sample).ok()?;
+        let sample = self.shaped(&sample).ok()?.unwrap_or(sample);
         // As it is served.
         let evaluates = self.module.set_mode(false);
         self.trains.set(evaluates.then_some(false));
