@@ -11,6 +11,7 @@ use self::figures::{Comparison, Figure, indexed};
 use super::distinct::distinct;
 use super::summary::Asked;
 use crate::event::{Feasibility, Objective, RunRecord, RunStatus, StopReason};
+use crate::report::ending::verdict_of;
 use crate::report::front::{Dominator, FrontCell, FrontReport, MOST_TIES, Mark, Tie};
 use crate::report::summary::SummaryRow;
 use crate::schedule::by_cell;
@@ -154,16 +155,12 @@ fn ended(record: &RunRecord) -> bool {
     matches!(record.status, RunStatus::Completed | RunStatus::Stopped)
 }
 
-/// Why its constraints keep a cell out, if they do: all runs that have any must be feasible.
+/// Why its constraints keep a cell out, if they do.
 fn verdict(runs: &[&RunRecord]) -> Option<Mark> {
-    let any = |of: Feasibility| {
-        let mut verdicts = runs.iter().filter_map(|run| run.verdict.as_ref());
-        verdicts.any(|verdict| verdict.verdict == of)
-    };
-    if any(Feasibility::Infeasible) {
-        Some(Mark::Infeasible)
-    } else {
-        any(Feasibility::Undecided).then_some(Mark::Undecided)
+    match verdict_of(runs)? {
+        Feasibility::Infeasible => Some(Mark::Infeasible),
+        Feasibility::Undecided => Some(Mark::Undecided),
+        Feasibility::Feasible => None,
     }
 }
 

@@ -37,7 +37,9 @@ impl Run {
                 .map(|limit_s| Note::PastHorizon { seen_s, of_s: Num(limit_s) });
             return passed;
         }
-        let share = |half: f64| (found.scale > 0.0).then(|| Num(half / found.scale));
+        // Of the figure itself, as its row has it: what is asked of a low utilisation is a share of more.
+        let value = found.estimate?.value.abs();
+        let share = |half: f64| (value > 0.0).then(|| Num(half / value));
         Some(Note::Whole {
             regime: share(regime.half)?,
             seen_s,

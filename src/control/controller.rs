@@ -55,6 +55,7 @@ impl Controller {
         if self.run.stopped.is_some() {
             return Verdict::Continue;
         }
+        self.run.watch_limits();
         let verdict = match self.run.training.diverged() {
             Some(detail)
                 if self.run.current != Some(Stage::Test) && !self.run.policy.limits_only =>

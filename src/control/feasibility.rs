@@ -195,10 +195,25 @@ impl Run {
         };
         let passed = constraint.op.is_upper() && !constraint.op.holds(figure, constraint.limit);
         (passed && sure).then(|| {
-            let age = self.now_ns.saturating_sub(self.context.started_ns);
-            let (value, after_s) = (Num(figure), Num(age as f64 * 1e-9));
+            // As the table has it, where that is no sum.
+            let peak = self.totals.largest(metric).filter(|peak| !members.share(Some(*peak)));
+            let mut limits = self.policy.constraints.iter().zip(&self.beyond_ns);
+            let before = limits.find(|(limit, _)| *limit == constraint);
+            let at_ns = before.and_then(|(_, at_ns)| *at_ns).unwrap_or(self.now_ns);
+            let age = at_ns.saturating_sub(self.context.started_ns);
+            let (value, after_s) = (Num(peak.unwrap_or(figure)), Num(age as f64 * 1e-9));
             Finding::new(Ruling::Broken, constraint, Evidence::Passed { value, after_s })
         })
+    }
+
+    /// Remembers when what only grows passed a limit: a run that is not ended for it is judged at its end.
+    pub(super) fn watch_limits(&mut self) {
+        for at in 0..self.beyond_ns.len() {
+            let is_new = self.beyond_ns[at].is_none();
+            if is_new && self.passed(&self.policy.constraints[at]).is_some() {
+                self.beyond_ns[at] = Some(self.now_ns);
+            }
+        }
     }
 
     /// A constraint on a figure that is said once, in each row that has it.

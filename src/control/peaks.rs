@@ -68,7 +68,7 @@ impl Totals {
     }
 
     /// The largest memory of the tree that was seen, in bytes, of a metric that is one.
-    fn largest(&self, metric: &MetricDef) -> Option<f64> {
+    pub(super) fn largest(&self, metric: &MetricDef) -> Option<f64> {
         match metric.source {
             Source::Tick(Field::Peak) => self.peaks.largest(metric.id),
             Source::ServedPeak => self.served.peak,

@@ -228,7 +228,7 @@ impl Run {
             && let Some(why) = self.totals.unwatched(self.context.started_ns)
         {
             // How long a peak was watched is no reason why there is none.
-            (figure.estimate, figure.notes) = (None, vec![why]);
+            (figure.estimate, figure.notes, figure.known) = (None, vec![why], false);
         }
         match figure.estimate {
             Some(_) => figure.noted(self.totals.whose_peak(metric)),

@@ -39,6 +39,8 @@ pub(super) struct Run {
     pub(super) energy: Energy,
     pub(super) last_tick: Option<ResourceSample>,
     pub(super) now_ns: u64,
+    /// When what only grows was first seen beyond the limit of each constraint, in their order.
+    pub(super) beyond_ns: Vec<Option<u64>>,
     pub(super) stopped: Option<StopRecord>,
     /// Why the training was left for the confirmation.
     pub(super) trained_as: Option<StopRecord>,
@@ -65,6 +67,7 @@ impl Run {
             now_ns: context.started_ns,
             energy: Energy::new(&context),
             totals: Totals::new(context.devices.clone()),
+            beyond_ns: vec![None; policy.constraints.len()],
             policy,
             context,
             chosen,

@@ -210,7 +210,7 @@ pub enum Evidence {
     Passed {
         /// How far.
         value: Num,
-        /// Time since the start, in seconds.
+        /// From the start until it was seen beyond it, in seconds.
         after_s: Num,
     },
     /// The run has no such phase.

@@ -253,8 +253,10 @@ impl<'i> Pair<'i> {
         self.sides().into_iter().zip(columns).find_map(|((side, cell), (column, absent))| {
             if absent > 0 {
                 let note = column.note.unwrap_or_default().to_owned();
-                let (absent, runs) = (column.absent(), column.values.len());
-                let why = RowReason::Absent { side, absent, runs, note };
+                let counts = |column: &Column<'_>| (column.absent(), column.values.len());
+                let other = if side == Arm::Baseline { candidate } else { baseline };
+                let ((absent, runs), of_other) = (counts(column), counts(other));
+                let why = RowReason::Absent { side, absent, runs, of_other, note };
                 let short =
                     self.sides().iter().any(|(_, cell)| cell.is_some_and(|c| c.short.is_some()));
                 return Some(RowGap { why, lost: short || baseline.lost || candidate.lost });

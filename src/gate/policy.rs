@@ -110,6 +110,14 @@ impl GatePolicy {
             && (!usual || self.wanted.contains(metric))
     }
 
+    /// Judges what the catalogue gates, as it did, and nothing that the policy alone gates.
+    pub fn demand_nothing(&mut self) {
+        self.wanted.clear();
+        let own: Vec<MetricName> =
+            self.metrics.keys().filter(|name| self.wants(name)).cloned().collect();
+        self.metrics.retain(|name, _| !own.contains(name));
+    }
+
     /// Whether anything can be judged by it.
     pub(super) fn check(&self) -> Result<(), GateError> {
         let wrong = |key: &str, value: String, why: &str| {
@@ -204,6 +212,25 @@ mod tests {
             lines.push(format!("{name}: {when}, {better}, {floor}%{least}"));
         }
         insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn what_the_catalogue_gates_alone_is_no_demand() {
+        let direction = Some(Better::Lower);
+        let rule =
+            |role| MetricRule { role, direction, floor: None, at_least: None, fallback: None };
+        let names = ["lat", "start.time", "serve.latency_p50", "memory.peak"];
+        let names = names.map(MetricName::from);
+        let mut policy = GatePolicy::default();
+        policy.metrics.extend(names.iter().cloned().map(|name| (name, rule(Role::Gate))));
+        policy.metrics.insert(names[3].clone(), rule(Role::Info));
+        policy.wanted.insert(names[2].clone());
+        assert_eq!(names.each_ref().map(|name| policy.wants(name)), [true, true, true, false]);
+        policy.demand_nothing();
+        assert!(names.iter().all(|name| !policy.wants(name)), "{:?}", policy.metrics);
+        let role = |name: &MetricName| policy.rule(name).map(|rule| rule.role);
+        let roles = names.each_ref().map(role);
+        assert_eq!(roles, [None, Some(Role::Info), Some(Role::Gate), Some(Role::Info)]);
     }
 
     #[test]

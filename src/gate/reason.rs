@@ -56,6 +56,8 @@ pub enum RowReason {
         absent: usize,
         /// Of so many.
         runs: usize,
+        /// The same two of the other side; 0 where it has them all.
+        of_other: (usize, usize),
         /// What is said of it; may be empty.
         note: String,
     },

@@ -650,7 +650,7 @@ catalogue![
         group: "cpu",
         source: Source::Tick(Field::Cpu),
         of_usable_cores: true,
-        about: "the same in percent of the cores that the run may use",
+        about: "the same in percent of the cores that the run may use: no more than its `threads`",
         ..UTILISATION
     },
     CpuTime = MetricDef {
@@ -977,6 +977,7 @@ catalogue![
     InterferenceShare = MetricDef {
         name: "interference.share",
         source: Source::Disturbed,
+        ceiling: Ceiling::At(100.0),
         about: "share of time in stretches in which others took more than 0.2 of a core, other virtual machines 0.1, a quota 0.1, or heat 0.5; a step or tick that lies in such a stretch in part counts as a whole",
         ..INTERFERENCE
     },

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use super::closing::{Closing, tally};
 use super::front::{FrontReport, Mark, Marks};
-use super::layout::{Caveat, Cell, Column, counted, fitting, render, some_of, wrap};
+use super::layout::{Caveat, Cell, Column, counted, fitting, render, wrap};
+use super::lower_end::is_lower_end;
 use super::settings::{identity, machine, settings};
 use super::summary::{SummaryRow, cells_of};
-use super::table::{self, Headline, UNASKED, headlines, is_lower_end, legend};
+use super::table::{self, Headline, UNASKED, headlines, legend};
 use super::{distinct, ending, interval};
 use crate::event::{Feasibility, RunRecord};
 use crate::metric::{MetricDef, MetricId};
@@ -191,7 +192,9 @@ fn caveat(
     half: Option<f64>,
     cell: &Visited<'_>,
 ) -> Option<Caveat> {
-    let mut runs = cell.runs.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
+    // The figure is of these alone.
+    let ended = cell.runs.iter().filter(|run| ending::is_ok(run));
+    let mut runs = ended.filter_map(|run| run.metric(&row.phase, &row.metric));
     let is_wide = half.map_or(metric.has_interval(), |half| half > UNASKED);
     match row.known {
         Some(false) => Some(Caveat::Open),
@@ -267,7 +270,7 @@ fn is_peak(row: &SummaryRow) -> bool {
 }
 
 fn verdict(cell: &Visited<'_>) -> Option<Feasibility> {
-    ending::verdict_of(cell.runs.iter().copied())
+    ending::verdict_of(&cell.runs)
 }
 
 /// Whether each cell keeps its constraints and is on the front; none where neither is asked.
@@ -300,14 +303,17 @@ fn open(cells: &[Visited<'_>], width: usize) -> String {
         })?;
         Some(format!("{}: {} in {} {}", row.cell, row.metric, row.phase, row.note))
     };
-    let says = cells.iter().filter_map(widest);
-    some_of(says, OPEN_SHOWN, width, |more| {
-        let have = if more == 1 { "has" } else { "have" };
-        format!(
-            "{} {have} figures not known as precisely as asked: see summary_metrics.csv",
-            counted(more, "more cell")
-        )
-    })
+    let mut lines: Vec<String> = cells.iter().filter_map(widest).take(OPEN_SHOWN).collect();
+    // Of a cell with one run nobody can say what it would take: it is counted.
+    let is_open = |cell: &&Visited<'_>| cell.rows.iter().any(|row| row.known == Some(false));
+    let left = cells.iter().filter(is_open).count() - lines.len();
+    let what = if lines.is_empty() { "cell" } else { "more cell" };
+    let have = if left == 1 { "has" } else { "have" };
+    lines.extend((left > 0).then(|| {
+        let cells = counted(left, what);
+        format!("{cells} {have} figures not known as precisely as asked: see summary_metrics.csv")
+    }));
+    lines.iter().map(|line| wrap(line, width, "  ")).collect()
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
     for record in records {
         cells.entry(&record.cell).or_default().push(record);
     }
-    let judged = cells.values().filter_map(|runs| verdict_of(runs.iter().copied()));
+    let judged = cells.values().filter_map(|runs| verdict_of(runs));
     let judged = tally(&all, &judged.collect::<Vec<_>>());
     if !judged.is_empty() {
         let of = if cells.len() < records.len() { "of the cells " } else { "" };

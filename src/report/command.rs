@@ -2,6 +2,7 @@
 
 use super::interference::interference;
 use super::layout::{Caveat, Column, counted, render, wrap};
+use super::lower_end::is_lower_end;
 use super::summary::SummaryRow;
 use super::uneven::uneven;
 use super::unread::unread;
@@ -214,7 +215,10 @@ fn bounds(records: &[RunRecord]) -> Vec<String> {
     let mut found: Vec<(&MetricRow, &Note)> = Vec::new();
     let rows = records.iter().flat_map(|record| &record.metrics);
     for row in rows.filter(|row| row.estimate.is_some()) {
-        let Some(bound) = row.notes.iter().find(|note| note.is_bound()) else {
+        // A command that was ended may have gone on to have more.
+        let grew = |note: &&Note| matches!(note, Note::PeakOver { .. }) && is_lower_end(row);
+        let bound = row.notes.iter().find(|note| note.is_bound());
+        let Some(bound) = bound.or_else(|| row.notes.iter().find(grew)) else {
             continue;
         };
         let most = |note: &Note| match note {
@@ -311,6 +315,14 @@ mod tests {
         let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains("1.86 GiB"), "the most of both: {shown}");
         assert!(shown.contains("interference in 2 of 2 runs"), "{shown}");
+        let mut cut = records[1].clone();
+        for row in cut.metrics.iter_mut().filter(|row| row.metric == "memory.peak") {
+            row.notes.pop();
+            row.known = None;
+        }
+        let shown = summary(&[cut], &[], "results/a", 80, false);
+        let says = "\nmemory.peak: peak over 1.00 s; too short to bound its growth";
+        assert_eq!(shown.matches(says).count(), 1, "{shown}");
     }
 
     #[test]

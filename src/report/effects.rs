@@ -88,7 +88,7 @@ impl InteractionRow {
 /// What the effects are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Cells {
-    /// Combinations of the levels that were seen.
+    /// Combinations of the levels that were seen; of a search the cells that it could have visited.
     pub combinations: usize,
     /// Cells with a run that came to its end.
     pub measured: usize,

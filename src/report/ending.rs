@@ -53,9 +53,16 @@ pub(super) fn with_status(records: &[RunRecord], of: RunStatus) -> usize {
     records.iter().filter(|record| record.status == of).count()
 }
 
-/// What the verdicts of the runs of a cell come to: all must be feasible.
-pub(super) fn verdict_of<'a>(runs: impl IntoIterator<Item = &'a RunRecord>) -> Option<Feasibility> {
-    let found: Vec<Feasibility> = verdicts(runs).collect();
+/// What the verdicts of the runs of a cell come to: all must be feasible. That a run was cancelled before it could tell leaves
+/// nothing undecided where another was made.
+pub fn verdict_of(runs: &[&RunRecord]) -> Option<Feasibility> {
+    let cancelled = |run: &RunRecord| run.status == RunStatus::Cancelled;
+    let made = runs.iter().any(|run| !cancelled(run));
+    let found = runs.iter().filter_map(|run| Some((run, run.verdict.as_ref()?.verdict)));
+    let tells = |(run, of): &(&&RunRecord, Feasibility)| {
+        !(made && cancelled(run) && *of == Feasibility::Undecided)
+    };
+    let found: Vec<Feasibility> = found.filter(tells).map(|(_, of)| of).collect();
     let all = [Feasibility::Infeasible, Feasibility::Undecided, Feasibility::Feasible];
     all.into_iter().find(|of| found.contains(of))
 }
@@ -66,4 +73,32 @@ pub(super) fn verdicts<'a>(
 ) -> impl Iterator<Item = Feasibility> {
     let judged = records.into_iter().filter_map(|record| record.verdict.as_ref());
     judged.map(|verdict| verdict.verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{completed, judged};
+
+    #[test]
+    fn a_cancelled_run_leaves_no_cell_undecided_that_another_has_decided() {
+        use Feasibility::{Feasible, Infeasible, Undecided};
+        use RunStatus::{Cancelled, Completed, Failed};
+        for (runs, of) in [
+            (vec![(Completed, Feasible), (Cancelled, Undecided)], Feasible),
+            (vec![(Completed, Feasible), (Cancelled, Infeasible)], Infeasible),
+            (vec![(Completed, Feasible), (Failed, Undecided)], Undecided),
+            (vec![(Completed, Undecided), (Cancelled, Undecided)], Undecided),
+            (vec![(Cancelled, Undecided), (Cancelled, Undecided)], Undecided),
+        ] {
+            let run = |(status, verdict): &(RunStatus, Feasibility)| RunRecord {
+                status: *status,
+                ..judged(completed(), *verdict, Vec::new())
+            };
+            let records: Vec<RunRecord> = runs.iter().map(run).collect();
+            let found = verdict_of(&records.iter().collect::<Vec<_>>());
+            assert_eq!(found, Some(of), "{runs:?}");
+        }
+        assert_eq!(verdict_of(&[&completed()]), None);
+    }
 }

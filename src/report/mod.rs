@@ -24,6 +24,7 @@ pub mod json;
 pub mod lack;
 pub mod layout;
 pub mod listing;
+pub mod lower_end;
 pub mod machine;
 pub mod markdown;
 pub mod plan;

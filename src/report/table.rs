@@ -11,13 +11,14 @@ use super::headline::{Place, accuracy_is_final, scale_of};
 use super::interference::{interference, spinning};
 use super::lanes::lanes;
 use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
+use super::lower_end::is_lower_end;
 use super::settings::{identity, lane, machine, settings};
 use super::spared::spared;
 use super::uneven::uneven;
 use super::unread::unread;
 use super::untested::{is_untested, untested};
 use super::{distinct, fastest, interval, number, words};
-use crate::event::{Feasibility, MetricRow, Note, RunRecord, RunStatus};
+use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
 use crate::metric::{Heading, MetricDef, MetricId, all};
 use crate::units::{Scale, Unit};
 
@@ -277,11 +278,6 @@ fn is_open(row: &MetricRow) -> bool {
     }
 }
 
-/// Whether a process may have had more before it ended unseen.
-pub fn is_lower_end(row: &MetricRow) -> bool {
-    row.notes.iter().any(|note| matches!(note, Note::AtLeast { .. }))
-}
-
 /// Test accuracy to three digits; in parentheses where training was stopped early. None where no run has it or could have had it.
 pub(super) fn accuracy(records: &[RunRecord]) -> Option<Column> {
     let row = |record| Place::Run.row(record, MetricId::TestAccuracy);
@@ -397,7 +393,7 @@ fn reasons(records: &[RunRecord], of: Feasibility, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Age, Evidence, Num, Ruling, Stage, StopReason};
+    use crate::event::{Age, Evidence, Note, Num, Ruling, Stage, StopReason};
     use crate::report::fixtures::{
         all_kinds, compared, completed, failed, front, judged, limited, of_peak, open, record,
         undecided,

@@ -240,6 +240,8 @@ fn a_count_has_no_interval_and_a_share_none_beyond_all_of_it() {
     assert_eq!((mean, none), (Some(69_124.0), None));
     // A worker that counts otherwise each time is believed to vary.
     assert!(interval(&visits("model.parameters", [1.0, 2.0, 3.0])).1.is_some());
-    let (_, share) = interval(&visits("serve.utilisation", [99.9, 100.0, 99.8]));
-    assert!(share.is_some_and(|share| share.high <= 100.0 && share.low < 99.9), "{share:?}");
+    for metric in ["serve.utilisation", "interference.share"] {
+        let (_, share) = interval(&visits(metric, [99.9, 100.0, 99.8]));
+        assert!(share.is_some_and(|share| share.high <= 100.0 && share.low < 99.9), "{share:?}");
+    }
 }

@@ -77,7 +77,7 @@ pub fn self_test(
 ) -> Result<Option<[Proof; 2]>, Fault> {
     // The user's own cells are none of these, nor does the script have every figure that they gate.
     policy.retired.clear();
-    policy.wanted.clear();
+    policy.demand_nothing();
     let blocks = needed(policy.alpha).max(LOOK);
     if blocks > MOST_BLOCKS {
         let what = format!("alpha {} needs {blocks} blocks of each cell", policy.alpha);

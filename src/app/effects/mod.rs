@@ -63,7 +63,7 @@ pub fn effects(
         |def: &&'static MetricDef| seeing(&measured, def, place(def).unwrap_or(0), &of_runs);
     let seen: Vec<Seen> = chosen.iter().map(of_metric).collect();
     let lacking = seen.iter().filter_map(Seen::note);
-    let notes: Vec<String> = lacking.collect();
+    let mut notes: Vec<String> = lacking.collect();
     let seen: Vec<&Seen> = seen.iter().filter(|seen| seen.cells > 1).collect();
     if seen.is_empty() {
         let why =
@@ -72,8 +72,11 @@ pub fn effects(
     }
     let said: Vec<Seeing> = seen.iter().map(|seen| seen.seeing.clone()).collect();
     let found = estimate(&knobs.space, &said, CONFIDENCE);
+    let searched = head.and_then(|head| head.grid.as_ref()).filter(|grid| grid.searched);
+    notes.extend(searched.map(|_| "values that the search has not tried have no row".to_owned()));
     let counts = Cells {
-        combinations: knobs.combinations(),
+        // The values of a whole grid were all run.
+        combinations: searched.map_or_else(|| knobs.combinations(), |grid| grid.cells.len()),
         measured: measured.len(),
         failed: cells.len() - measured.len(),
         infeasible: measured.iter().filter(|runs| runs.iter().any(|run| broken(run))).count(),

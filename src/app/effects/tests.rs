@@ -2,6 +2,7 @@ use super::*;
 use crate::event::{AxisValue, RunStatus, RunVerdict};
 use crate::metric::{Better, MetricId};
 use crate::report::fixtures::{completed, failed};
+use crate::store::GridHead;
 
 /// A run of a cell with so many threads and this value of an axis of the user's own, whose throughput is this.
 fn run(threads: u32, size: i64, repeat: u32, rate: f64) -> RunRecord {
@@ -81,6 +82,22 @@ fn failed_and_infeasible_cells_are_counted() {
     let report = of(&records);
     assert_eq!(report.cells, Cells { combinations: 4, measured: 3, failed: 1, infeasible: 1 });
     assert_eq!(row(&report, "threads", MetricId::TrainThroughput).sets, 1);
+}
+
+#[test]
+fn of_a_search_all_its_cells_count_and_values_that_it_has_not_tried_are_spoken_of() {
+    let cells: Vec<String> = (0..50).map(|cell| format!("cell-{cell}")).collect();
+    let head = |searched| {
+        let grid = GridHead { cells: Vec::clone(&cells), searched, ..GridHead::default() };
+        let manifest = serde_json::json!({ "name": "mine", "runs": [], "grid": grid });
+        serde_json::from_value::<ManifestHead>(manifest).unwrap()
+    };
+    let unseen = "values that the search has not tried have no row";
+    for (searched, combinations) in [(true, 50), (false, 4)] {
+        let report = effects(Some(&head(searched)), &grid(), None).unwrap();
+        assert_eq!(report.cells.combinations, combinations);
+        assert_eq!(report.notes.iter().any(|note| note == unseen), searched);
+    }
 }
 
 #[test]

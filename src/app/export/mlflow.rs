@@ -16,7 +16,7 @@ use crate::event::{RunRecord, RunStatus};
 use crate::report::export::names::Names;
 use crate::report::export::{Handed, Point, Times, settings_of};
 use crate::report::layout::counted;
-use crate::report::table::is_lower_end;
+use crate::report::lower_end::is_lower_end;
 use crate::store::WRITTEN;
 
 /// How long one answer is waited for, in seconds.

@@ -252,6 +252,17 @@ fn runs_that_failed_are_left_out_and_counted() {
     assert_eq!(found.cells[0].note, "1 of 2 runs failed or were cancelled");
 }
 
+#[test]
+fn a_cell_stays_on_the_front_whose_second_run_the_budget_cancelled() {
+    let verdict = |of| Some(RunVerdict { verdict: of, findings: Vec::new() });
+    let good = RunRecord { verdict: verdict(Feasibility::Feasible), ..completed() };
+    let mut cut = RunRecord { verdict: verdict(Feasibility::Undecided), ..good.clone() };
+    cut.status = RunStatus::Cancelled;
+    let found = front(&[good, cut], Some(360));
+    assert_eq!(marks(&found), [Mark::Front]);
+    assert_eq!(found.cells[0].note, "1 of 2 runs failed or were cancelled");
+}
+
 fn value(record: &mut RunRecord, metric: &str, change: impl Fn(&mut MetricRow)) {
     let rows = record.metrics.iter_mut();
     rows.filter(|row| row.metric == metric).for_each(change);

@@ -220,9 +220,16 @@ fn a_peak_over_its_limit_decides_at_once() {
     let end = end_of(asked.clone(), context(), &sim.messages()).unwrap();
     assert_eq!(end.reason, StopReason::Infeasible);
     assert!((0.75..0.85).contains(&end.at_s), "{}", end.at_s);
-    let says = "memory.peak <= 512 MiB is broken: it reached 668 MiB, after 805 ms of the run; how much training time this \
+    let says = "memory.peak <= 512 MiB is broken: it reached 668 MiB and passed the limit after 805 ms of the run; how much training time this \
                 saved is not known";
     assert_eq!(end.detail.said(), says);
+    // A run that is not ended for it goes on, and is told the same at its end.
+    let whole = StopPolicy { enabled: false, ..asked.clone() };
+    let mut controller = Controller::new(whole, context());
+    let _ = feed(&mut controller, &sim.messages());
+    let found = verdict(&controller, StopReason::Completed, &StopDetail::Unknown);
+    let says = "it reached 668 MiB and passed the limit after 805 ms of the run";
+    assert!(found.said().contains(says), "{}", found.said());
     // The sum over several processes counts what they share more than once: that is not certain.
     let mut messages = sim.messages();
     for message in &mut messages {

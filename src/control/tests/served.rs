@@ -116,7 +116,7 @@ fn it_is_broken_the_moment_it_is_passed_and_met_when_serving_is_over() {
     let messages = lean(30.0).messages();
     let end = end_of(limited(PEAK, 110e6), serving(), &messages).unwrap();
     assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail.said());
-    let says = "serve.memory_peak <= 104.904 MiB is broken: it reached 114 MiB, after ";
+    let says = "serve.memory_peak <= 104.904 MiB is broken: it reached 114 MiB and passed the limit after ";
     assert!(end.detail.said().starts_with(says), "{}", end.detail.said());
     assert!(end.at_s < 1.0, "{}", end.at_s);
     // Cut short while serving: what was seen is no more than a lower end.

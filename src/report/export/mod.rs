@@ -22,9 +22,10 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 
 use self::names::Names;
+use super::ending::is_ok;
 use super::front::FrontReport;
+use super::lower_end::is_lower_end;
 use super::summary::SummaryRow;
-use super::table::is_lower_end;
 use crate::event::{AxisDef, AxisList, AxisValue, MetricRow, RunRecord};
 use crate::stats::Basis;
 use crate::units::rough_percent;
@@ -89,8 +90,8 @@ impl Handed<'_> {
                 |row: &MetricRow| (record.cell.clone(), row.metric.to_string(), row.phase.clone());
             record.metrics.iter().filter(lower).map(key).collect::<Vec<_>>()
         };
-        let less: HashSet<(String, String, String)> =
-            self.records.iter().flat_map(of_run).collect();
+        let ended = self.records.iter().filter(|record| is_ok(record));
+        let less: HashSet<(String, String, String)> = ended.flat_map(of_run).collect();
         self.summary.iter().filter(move |row| {
             let key = || (row.cell.clone(), row.metric.to_string(), row.phase.clone());
             row.mean.is_some() && (less.is_empty() || !less.contains(&key()))

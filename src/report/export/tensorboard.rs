@@ -10,7 +10,7 @@ use crate::event::{AxisDef, AxisValue, RunRecord, RunStatus};
 use crate::metric::MetricDef;
 use crate::report::distinct;
 use crate::report::headline::Place;
-use crate::report::table::is_lower_end;
+use crate::report::lower_end::is_lower_end;
 
 /// What the name of an event file must hold, and ours: the same each time, so that a file is replaced and never added to.
 pub const FILE: &str = "events.out.tfevents.0.perftune";

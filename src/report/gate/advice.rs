@@ -50,7 +50,8 @@ fn inconclusive(judgement: &Judgement) -> Vec<String> {
         let rows = counted(lacking.len(), "row");
         lines.push(format!(
             "to do: some runs have no figure in {rows}; more runs do not help. Where runs are too short for it, longer ones do \
-             (epochs of [train], max_requests and max_time of [serve], and min_time of [stop] where runs are stopped early)"
+             (of a model: epochs of [train], max_requests and max_time of [serve], and min_time of [stop] where runs are stopped \
+             early; of a command: more work in it), and so may a shorter interval of [sampler]"
         ));
     }
     lines

@@ -78,7 +78,10 @@ impl GateReport<'_> {
 
     /// How the figures came about, and what that allows to be said.
     pub(super) fn design(&self) -> String {
-        let ceiling = if self.judgement.p_min > self.judgement.alpha {
+        // 1 is what no test at all leaves; the rows say why there was none.
+        let ceiling = if self.judgement.p_min >= 1.0 {
+            "no row could be tested"
+        } else if self.judgement.p_min > self.judgement.alpha {
             "too few for any to be called worse"
         } else if self.judgement.full_verdicts {
             "full verdicts"

@@ -33,7 +33,13 @@ fn rows_whose_runs_lack_the_figure_are_not_told_to_make_more_of_them() {
     let mut lacking = row(RowVerdict::Inconclusive, "mlp", figure);
     (lacking.p, lacking.runs_needed) = (None, None);
     let note = "the steps fill 18 windows".to_owned();
-    lacking.why = vec![RowReason::Absent { side: Arm::Candidate, absent: 9, runs: 10, note }];
+    lacking.why = vec![RowReason::Absent {
+        side: Arm::Candidate,
+        absent: 9,
+        runs: 10,
+        of_other: (0, 10),
+        note,
+    }];
     let text = report(&of(vec![lacking.clone()])).text(200);
     assert!(text.contains("more runs do not help") && !text.contains("--blocks"), "{text}");
     let both = of(vec![lacking, row(RowVerdict::Inconclusive, "cnn", figure)]);
@@ -169,6 +175,8 @@ fn the_text_says_what_to_do() {
     let stored_doubt = with(&[RowVerdict::Suspect, RowVerdict::Pass]);
     let mut few = with(&[RowVerdict::Inconclusive]);
     few.p_min = 0.125;
+    let mut untested = few.clone();
+    untested.p_min = 1.0;
     let mut gone = with(&[RowVerdict::Missing]);
     gone.rows[0].why = vec![RowReason::NoCell];
     let text = |judgement: &Judgement| {
@@ -185,6 +193,7 @@ fn the_text_says_what_to_do() {
         (&with(&[RowVerdict::Inconclusive]), "about 8 to 40 more runs a side may settle it"),
         (&gone, "`retired`"),
         (&few, "10 blocks: too few for any to be called worse"),
+        (&untested, "10 blocks: no row could be tested"),
         (&with(&[RowVerdict::Incomparable]), "keep manifest.json beside the CSV files"),
         (
             &doubt,

@@ -34,13 +34,17 @@ pub fn finding(finding: &Finding) -> String {
     }
 }
 
-/// What would decide a limit that is undecided; nothing where nobody knows.
-pub fn remedy(finding: &Finding) -> Option<&'static str> {
+/// What would decide a limit that is undecided, of a run of a command or of a model; nothing where nobody knows.
+pub fn remedy(finding: &Finding, is_command: bool) -> Option<&'static str> {
     let constraint = finding.constraint.as_ref().filter(|_| finding.ruling == Ruling::Open)?;
     let whole = constraint.metric.def().is_some_and(MetricDef::is_of_model);
     Some(match &finding.evidence {
         Evidence::Bounds { load: Some(_), .. } => {
             "a load that the model keeps up with, or a load generator that does not compete with it"
+        }
+        Evidence::Bounds { .. } | Evidence::NoLook if is_command => {
+            "a longer run narrows its bounds: more work in the command itself; more runs of this length do not, since each run \
+             is judged alone"
         }
         Evidence::Bounds { .. } | Evidence::NoLook => match stage_of(finding) {
             Some(Stage::Serve(_) | Stage::Confirm(_)) => {
@@ -66,7 +70,8 @@ pub fn remedy(finding: &Finding) -> Option<&'static str> {
             "a run that has this figure; the reason why this one has none is above"
         }
         Evidence::NotReached | Evidence::Unfinished { .. } => {
-            "a run that ends by itself: raise max_run_time, --timeout or --budget"
+            "a run that ends by itself: --resume one that was interrupted; raise max_run_time, --budget or `exec --timeout` if one of \
+             them ended it"
         }
         Evidence::CannotMeasure { .. } | Evidence::NeverRead { .. } | Evidence::Blind { .. } => {
             "a machine that can measure it (`perftune doctor`)"
@@ -191,7 +196,7 @@ fn passed(value: Num, after_s: Num, of: &Constraint) -> String {
     if of.metric.def().is_some_and(|metric| metric.source == Source::CommandTime) {
         return format!("it has taken at least {shown}");
     }
-    format!("it reached {shown}, after {} of the run", seconds(after_s.0))
+    format!("it reached {shown} and passed the limit after {} of the run", seconds(after_s.0))
 }
 
 type Ends = (Option<Num>, Option<Num>);

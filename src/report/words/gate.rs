@@ -46,9 +46,13 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::NothingJudged => "neither side has a judged figure of it".to_owned(),
         RowReason::NewUnjudged => "the cell is new, and none of its figures is judged".to_owned(),
         RowReason::Undelivered => "it is gated, and neither side measured it".to_owned(),
-        RowReason::Absent { side, absent, runs, note } => {
+        RowReason::Absent { side, absent, runs, of_other, note } => {
             let why = if note.is_empty() { String::new() } else { format!(" ({note})") };
-            format!("{absent} of {runs} runs of the {side} have no such figure{why}")
+            let other = match of_other {
+                (0, _) => String::new(),
+                (absent, runs) => format!(" and {absent} of {runs} of the {}", side.other()),
+            };
+            format!("{absent} of {runs} runs of the {side}{other} have no such figure{why}")
         }
         RowReason::Unfinished { side, runs } => {
             format!("{} of the {side} were not made or did not finish", counted(*runs, "run"))
@@ -285,7 +289,7 @@ pub fn gate_note(note: &GateNote) -> String {
             other_setting(setting)
         ),
         GateNote::Unfinished { runs, of } => format!(
-            "the comparison is incomplete: {runs} of {of} runs are missing, so no row passes, and only whole blocks are \
+            "the comparison is incomplete: {runs} of the {of} runs planned so far are missing, so no row passes, and only whole blocks are \
              judged. --resume of `perftune run --against` makes the rest"
         ),
         GateNote::IdleSubject { field } => format!("subject `{field}` is in neither fingerprint"),
@@ -447,12 +451,24 @@ mod tests {
             (RowReason::NewUnjudged, "the cell is new, and none of its figures is judged"),
             (RowReason::Undelivered, "it is gated, and neither side measured it"),
             (
-                RowReason::Absent { side, absent: 1, runs: 10, note: String::new() },
+                RowReason::Absent {
+                    side,
+                    absent: 1,
+                    runs: 10,
+                    of_other: (0, 9),
+                    note: String::new(),
+                },
                 "1 of 10 runs of the baseline have no such figure",
             ),
             (
-                RowReason::Absent { side, absent: 2, runs: 10, note: "not read".to_owned() },
-                "2 of 10 runs of the baseline have no such figure (not read)",
+                RowReason::Absent {
+                    side,
+                    absent: 2,
+                    runs: 10,
+                    of_other: (3, 9),
+                    note: "not read".to_owned(),
+                },
+                "2 of 10 runs of the baseline and 3 of 9 of the candidate have no such figure (not read)",
             ),
             (
                 RowReason::FewerRuns { side, has: 3, others: 5 },
@@ -709,7 +725,7 @@ mod tests {
             ),
             (
                 GateNote::Unfinished { runs: 24, of: 40 },
-                "the comparison is incomplete: 24 of 40 runs are missing, so no row passes, and only whole blocks are judged. \
+                "the comparison is incomplete: 24 of the 40 runs planned so far are missing, so no row passes, and only whole blocks are judged. \
                  --resume of `perftune run --against` makes the rest",
             ),
             (

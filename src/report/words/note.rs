@@ -294,7 +294,7 @@ pub fn step(requests: bool) -> &'static str {
 pub fn why(why: &Why) -> String {
     match why {
         Why::NoReading { note: reason } => format!("no reading: {}", note(reason, Unit::One)),
-        Why::TooFew => "too few independent observations for an interval".to_owned(),
+        Why::TooFew => "too few independent observations to be called known".to_owned(),
         Why::WarmingUp => "has not settled".to_owned(),
         Why::Trend { share, of_mean } => {
             let what = if *of_mean { "the mean of the same steps " } else { "" };

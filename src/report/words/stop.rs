@@ -5,8 +5,8 @@ use super::note::{note, why};
 use super::precision::{half_width, reached};
 use crate::event::{
     Asked, BarOf, Divergence, Feasibility, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow,
-    OpenStage, Reach, RuleSaid, RunRecord, Spared, Stage, StageEnd, StageLeft, StopDetail,
-    StopRecord, Why,
+    OpenStage, Reach, RuleSaid, RunRecord, RunVerdict, Spared, Stage, StageEnd, StageLeft,
+    StopDetail, StopRecord, Why,
 };
 use crate::report::distinct;
 use crate::units::{Span, Unit, elapsed_down, percent, seconds};
@@ -26,9 +26,13 @@ pub fn verdict(record: &RunRecord) -> String {
 
 /// What would decide the limits that are undecided, each way once.
 pub fn remedies<'a>(records: impl IntoIterator<Item = &'a RunRecord>) -> Vec<&'static str> {
-    let verdicts = records.into_iter().filter_map(|record| record.verdict.as_ref());
-    let open = verdicts.filter(|verdict| verdict.verdict == Feasibility::Undecided);
-    distinct(open.flat_map(|verdict| &verdict.findings).filter_map(remedy))
+    let judged = records.into_iter().filter_map(|record| Some((record, record.verdict.as_ref()?)));
+    let open = judged.filter(|(_, verdict)| verdict.verdict == Feasibility::Undecided);
+    let of_run = |(record, verdict): (&'a RunRecord, &'a RunVerdict)| {
+        let is_command = record.job.work.command().is_some();
+        verdict.findings.iter().filter_map(move |finding| remedy(finding, is_command))
+    };
+    distinct(open.flat_map(of_run))
 }
 
 /// Why a run ended, as it was decided, and how many figures have lost by its end what made them known then.

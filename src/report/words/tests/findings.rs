@@ -77,7 +77,7 @@ fn what_is_found_of_a_constraint() {
         ),
         (
             broken(Evidence::Passed { value, after_s: Num(3.0) }),
-            "is broken: it reached 12.1 ms, after 3.00 s of the run".to_owned(),
+            "is broken: it reached 12.1 ms and passed the limit after 3.00 s of the run".to_owned(),
         ),
         (open(Evidence::NoSuchPhase), "is undecided: the run has no such stage".to_owned()),
         (
@@ -190,9 +190,15 @@ fn an_undecided_limit_says_what_would_decide_it() {
         (&latency, Evidence::NoInterval { value }, "a limit on a metric that has an interval"),
     ] {
         let finding = Finding::new(Ruling::Open, constraint, evidence);
-        let said = words::remedy(&finding).unwrap();
+        let said = words::remedy(&finding, false).unwrap();
         assert!(said.starts_with(says), "{finding:?}: {said}");
+        // A command serves what it likes, for as long as it likes.
+        let of_command = words::remedy(&finding, true).unwrap();
+        let longer = "a longer run narrows its bounds: more work in the command itself";
+        let is_longer = matches!(&finding.evidence, Evidence::Bounds { load: None, .. });
+        assert_eq!(of_command.starts_with(longer), is_longer, "{of_command}");
+        assert!(is_longer || of_command == said, "{of_command}");
         let decided = Finding { ruling: Ruling::Met, ..finding };
-        assert_eq!(words::remedy(&decided), None);
+        assert_eq!(words::remedy(&decided, false), None);
     }
 }

@@ -428,7 +428,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
             Note::Disturbed { share, without: None, mostly: true, decides: true },
             "interference in 12% of the time, which may have decided the figure: not known",
         ),
-        (Note::Open { why: Why::TooFew }, "too few independent observations for an interval"),
+        (Note::Open { why: Why::TooFew }, "too few independent observations to be called known"),
     ] {
         check(&note, |note| words::note(note, Unit::SamplesPerSecond), says);
     }
@@ -443,7 +443,7 @@ fn why_a_metric_is_open() {
             "no reading: the sampler took no reading",
             "no reading: the sampler took no reading",
         ),
-        (Why::TooFew, "too few independent observations for an interval", "too few steps"),
+        (Why::TooFew, "too few independent observations to be called known", "too few steps"),
         (Why::WarmingUp, "has not settled", "warming up"),
         (
             Why::Trend { share: Num(-0.0731), of_mean: false },

@@ -33,7 +33,7 @@ fn what_is_open_at_an_end() {
         ),
         (
             OpenHow::Reached { half_width: Some(Num(0.0)), why: Why::TooFew },
-            "cpu.utilisation: too few independent observations for an interval",
+            "cpu.utilisation: too few independent observations to be called known",
         ),
         (OpenHow::Unconfirmed { looks: 3 }, "cpu.utilisation was not confirmed by 3 looks"),
         (
@@ -335,7 +335,7 @@ fn what_a_rule_says_of_a_series() {
         (look(Some(0.03), Some(3), None, Vec::new()), "±3% at 95% over 40 observations in 3 looks"),
         (
             look(None, None, Some(Why::TooFew), Vec::new()),
-            "no interval over 40 observations, too few independent observations for an interval",
+            "no interval over 40 observations, too few independent observations to be called known",
         ),
         (
             look(Some(0.03), None, None, vec![cut]),
