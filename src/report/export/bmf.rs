@@ -13,6 +13,9 @@ use super::names::Names;
 use super::{Figure, Handed};
 use crate::report::ReportError;
 
+/// Bencher refuses a whole file in which the name of a measure is longer: 64 bytes, and 50 in its earlier versions.
+const LONGEST_MEASURE: usize = 50;
+
 /// A figure with its interval; an end that is not known is absent.
 #[derive(Serialize)]
 struct Metric {
@@ -29,7 +32,7 @@ struct Measures<'a>(&'a [Figure<'a>]);
 impl Serialize for Measures<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        let mut names = Names::default();
+        let mut names = Names::at_most(LONGEST_MEASURE);
         for Figure { row, value } in self.0 {
             let end = |end: Option<f64>| end.filter(|end| end.is_finite());
             let metric =
