@@ -316,7 +316,7 @@ fn a_recording_replays_to_the_very_stops_of_the_run() {
     // The command line says that no metric of a stage was known later than the stage was left.
     let shown = lab.call(&["replay", "results/t", "--format", "csv"]).exits(0);
     assert!(shown.stderr.contains("1 of 1 runs of results/t ended a stage early"), "{shown:#?}");
-    let all_known = then.len() == 2 && stop.reason != StopReason::Unstable;
+    let all_known = then.len() == 2 && stop.reason == StopReason::Known;
     for row in rows(&shown.stdout) {
         assert_eq!(row["rule"], "perftune");
         assert!(row["stopped"] == "true" || !all_known, "{row:#?}");

@@ -16,7 +16,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use tempfile::TempDir;
 
 /// Longest wait for anything: far more than a busy machine needs, so that only what never comes fails.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What differs between machines and is no part of a test.
 const FOREIGN: [&str; 10] = [
