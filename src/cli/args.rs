@@ -123,8 +123,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow", hide_short_help = true)]
     pub rule: Vec<String>,
     /// Compare the cells by the table `[objectives]` of this file instead of the
-    /// one that the grid was run with; it may hold nothing else. Prints only: the
-    /// files of the folder stay as they are
+    /// one that the grid was run with; beside it may stand only the [metrics] that it
+    /// needs. Prints only: the files of the folder stay as they are
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub objectives: Option<PathBuf>,
     /// Say what each setting buys: the effect of each axis on the objectives, on what
@@ -214,7 +214,7 @@ pub struct DoctorArgs {
     pub quick: bool,
 
     /// Measure by how much N lanes of `run --jobs N` move each other's figures;
-    /// takes up to two minutes
+    /// takes about two minutes, and longer on a busy machine
     #[arg(long, value_name = "N")]
     pub lanes: Option<Lanes>,
 }

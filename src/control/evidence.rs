@@ -57,7 +57,7 @@ pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> OpenStage {
         Some(last) => match (&last.open, last.takes, last.reached()) {
             (Some(_), Some(takes), Some(reached)) => {
                 let (half_width, asked) = (Num(reached), Num(policy.within));
-                OpenHow::NoiseLimited { half_width, asked, takes_s: Num(takes.likely_s) }
+                OpenHow::NoiseLimited { half_width, asked, takes_s: stage.likely_s(takes) }
             }
             (Some(why), ..) => {
                 OpenHow::Reached { half_width: last.reached().map(Num), why: why.clone() }

@@ -2,7 +2,7 @@
 
 use super::limit::Limit;
 use super::looks::{Looks, Streak};
-use super::measure::assessment::{Assessment, Bounded, Cut};
+use super::measure::assessment::{Assessment, Bounded, Cut, Takes};
 use super::measure::figure::Figure;
 use super::measure::load::Load;
 use super::measure::series::Series;
@@ -83,6 +83,12 @@ impl StageState {
     /// Age at this time, in nanoseconds.
     pub(super) fn age_ns(&self, now_ns: u64) -> u64 {
         now_ns.saturating_sub(self.series.entered_ns)
+    }
+
+    /// What noise is likely to take, in seconds; `None` where the stage had more and was left all the same.
+    pub(super) fn likely_s(&self, takes: Takes) -> Option<Num> {
+        let had_ns = self.left_ns.map_or(0, |left_ns| self.age_ns(left_ns));
+        Some(Num(takes.likely_s)).filter(|likely| likely.0 > had_ns as f64 * 1e-9)
     }
 
     /// Whether it is time for a look.
@@ -199,7 +205,7 @@ impl StageState {
             (_, Some(false)) if matches!(self.outcome, Some(Outcome::TimeUp | Outcome::Futile)) => {
                 Some(match (found.takes, reached) {
                     (Some(takes), Some(reached)) => {
-                        Note::NoiseLimited { reached, asked, takes_s: Num(takes.likely_s) }
+                        Note::NoiseLimited { reached, asked, takes_s: self.likely_s(takes) }
                     }
                     _ => Note::Unstable { reached, asked },
                 })

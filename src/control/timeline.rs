@@ -24,7 +24,7 @@ impl Run {
                 self.start.phase(*phase, envelope.t_ns);
                 let last = !self.context.work.is_command();
                 self.totals.served.enter(*phase, envelope.t_ns, last);
-                self.enter(phase.stage());
+                self.enter(phase.stage(), envelope.t_ns);
             }
             WorkerEvent::Steps(batch) => self.steps(batch),
             WorkerEvent::Epoch(report) => {
@@ -45,7 +45,7 @@ impl Run {
                 }
             }
             WorkerEvent::Finished(finished) => {
-                self.leave(!finished.stopped);
+                self.leave(!finished.stopped, envelope.t_ns);
                 self.totals.served.leave(envelope.t_ns);
                 if !finished.stopped {
                     self.totals.served.finish();
@@ -53,7 +53,7 @@ impl Run {
                 self.totals.finished = Some(finished.clone());
                 self.totals.finished_ns = envelope.t_ns;
             }
-            WorkerEvent::Failed(_) => self.leave(false),
+            WorkerEvent::Failed(_) => self.leave(false, envelope.t_ns),
             WorkerEvent::Hello(hello) => {
                 self.totals.devices.learn(&hello.facts);
                 self.totals.served.is_lean = hello.facts.contains_key(READS_LATE);
@@ -61,26 +61,27 @@ impl Run {
         }
     }
 
-    /// Ends the current stage; `by_worker`: it had its time there, nobody cut it short.
-    fn leave(&mut self, by_worker: bool) {
+    /// Ends the current stage, at the time that the worker says: on a busy machine it is heard of later. `by_worker`: it had its
+    /// time there, nobody cut it short.
+    fn leave(&mut self, by_worker: bool, at_ns: u64) {
         let (current, now_ns) = (self.current.take(), self.now_ns);
         if let Some(current) = current {
             self.energy.end(current, now_ns);
         }
         let judged = by_worker && self.policy.enabled && self.stopped.is_none();
         if let Some(state) = self.stages.iter_mut().find(|state| Some(state.stage) == current) {
-            state.left_ns = Some(now_ns);
+            state.left_ns = Some(at_ns);
             if judged {
                 state.settle_serving(self.policy.looks);
             }
         }
     }
 
-    fn enter(&mut self, into: Stage) {
+    fn enter(&mut self, into: Stage, at_ns: u64) {
         if self.current == Some(into) {
             return;
         }
-        self.leave(true);
+        self.leave(true, at_ns);
         self.current = Some(into);
         self.live.clear();
         // What a command has done before it said what it does was loading.
@@ -90,7 +91,7 @@ impl Run {
         }
         self.energy.begin(into, self.now_ns);
         let chosen = self.chosen_in(into);
-        let since = (self.now_ns, ns(self.policy.min_time_s));
+        let since = (at_ns, ns(self.policy.min_time_s));
         let mut state = StageState::new(into, chosen, since);
         // What serves once more only looks at limits: peaks were judged in training.
         if !matches!(into, Stage::Confirm(_)) {

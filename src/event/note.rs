@@ -383,8 +383,9 @@ pub enum Note {
         reached: Num,
         /// The one asked for.
         asked: Num,
-        /// The time that the one asked for takes if the noise stays what it is, in seconds.
-        takes_s: Num,
+        /// The time that the one asked for takes if the noise stays what it is, in seconds; absent: longer than that which it had,
+        /// and nobody knows how much.
+        takes_s: Option<Num>,
     },
     /// How well it is known for what was seen, and for the whole if it goes on to wander as it did.
     Whole {

@@ -99,8 +99,9 @@ pub enum OpenHow {
         half_width: Num,
         /// The one that is asked.
         asked: Num,
-        /// The time in which it is known if the noise stays what it is, in seconds.
-        takes_s: Num,
+        /// The time in which it is known if the noise stays what it is, in seconds; absent: longer than that which it had, and
+        /// nobody knows how much.
+        takes_s: Option<Num>,
     },
     /// Too few looks in a row found it good.
     Unconfirmed {

@@ -142,7 +142,7 @@ impl EffectsReport {
         match told {
             0 => None,
             _ if !self.any_matters() => {
-                Some(format!("no setting matters: {} beyond the noise", none_of(told)))
+                Some(format!("no setting is shown to matter: {} beyond the noise", none_of(told)))
             }
             _ if idle.is_empty() => None,
             _ => Some(format!("no effect beyond the noise: {}", first_of(&idle, SHOWN))),

@@ -15,9 +15,8 @@ pub(super) fn is_untested(record: &RunRecord) -> bool {
 /// Why a run has no test accuracy that was to train and ended before.
 fn why(record: &RunRecord) -> Option<String> {
     let row = Place::Run.row(record, MetricId::TestAccuracy)?;
-    let untrained = |note: &&Note| {
-        matches!(note, Note::HalfTrained { .. } | Note::NotTested { before_training: true })
-    };
+    let untrained =
+        |note: &&Note| matches!(note, Note::HalfTrained { .. } | Note::NotTested { .. });
     let note = row.notes.iter().find(untrained)?;
     Some(if record.stop.reason == StopReason::Infeasible {
         let way = words::to_the_end(ToTheEnd::Whole);

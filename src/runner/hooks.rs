@@ -66,7 +66,9 @@ impl Cells {
         let new = || Entered { spec: spec.clone(), failed: None };
         let cell = self.entered.entry(key(spec)).or_insert_with(new);
         if let Some(failure) = &cell.failed {
-            return Err(Hindrance::Failed(failure.clone()));
+            let before = "before an earlier run of this cell; this one was not made";
+            let message = format!("{}, {before}", failure.message);
+            return Err(Hindrance::Failed(Failure { message, ..failure.clone() }));
         }
         let setup = (FailureKind::Setup, &hooks.setup);
         let before = [setup].into_iter().filter(|_| is_new);

@@ -59,7 +59,7 @@ pub(super) fn send(base: &str, of: &Ended<'_>, handed: &Handed<'_>) -> Result<Wr
 fn advised(error: HttpError) -> Fault {
     let hint = match &error {
         HttpError::Unreachable { .. } | HttpError::Late { .. } => {
-            "is the server running there? for example `mlflow server --port 5000`"
+            "is the server running there? `mlflow server --port PORT` starts one"
         }
         HttpError::Refused { .. } | HttpError::Foreign { .. } => {
             "its address is the one that a browser shows, without what comes after `#`"

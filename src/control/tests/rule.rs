@@ -300,7 +300,11 @@ fn an_accuracy_asks_for_a_whole_training() {
     let end = end_of(asked, context(), &messages).unwrap();
     assert_eq!(end.reason, StopReason::Trained, "{}", end.detail.said());
     assert!((10.4..10.7).contains(&end.at_s), "{}", end.at_s);
-    assert!(end.detail.said().contains("best 0.8100 in epoch 4 of 7"), "{}", end.detail.said());
+    assert!(
+        end.detail.said().contains("best 0.8100 in epoch 4 of the 7 until then"),
+        "{}",
+        end.detail.said()
+    );
     let rows = end.controller.rows(None);
     let row = rows.iter().find(|row| row.metric == "validation_accuracy").unwrap();
     assert_eq!(row.estimate, Some(0.8103));

@@ -28,6 +28,33 @@ fn finished(epochs: u32) -> Finished {
     }
 }
 
+/// On a busy machine the runner hears of a stage after ticks that are later than its beginning.
+#[test]
+fn a_stage_lasts_as_long_as_the_worker_says_however_late_it_is_heard() {
+    let phases = vec![(Phase::Load, 0.3), (Phase::Serve(1), 2.0), (Phase::Train, 3.0)];
+    let heard = |late_ns: [u64; 2]| {
+        let mut messages = Sim { phases: phases.clone(), ..Sim::default() }.messages();
+        // The first phase that serves is heard as late as this, what follows it as late as that.
+        messages.sort_by_key(|message| match message {
+            Message::Worker(envelope) => {
+                let [first, then] = late_ns;
+                envelope.t_ns + if envelope.t_ns <= 310 * MS { first } else { then }
+            }
+            other => other.t_ns(),
+        });
+        let whole = StopPolicy { enabled: false, ..policy(&[]) };
+        let mut controller = Controller::new(whole, serving());
+        feed(&mut controller, &messages);
+        let state = controller.run.stage(Stage::Serve(1)).unwrap();
+        state.age_ns(state.left_ns.unwrap())
+    };
+    let at_once = heard([0, 0]);
+    // Its last step goes a little beyond its time.
+    assert!((2000 * MS..2010 * MS).contains(&at_once), "{at_once}");
+    assert_eq!(heard([700 * MS, 700 * MS]), at_once);
+    assert_eq!(heard([0, 700 * MS]), at_once);
+}
+
 #[test]
 fn each_serve_phase_is_advanced_once_even_if_the_command_comes_late() {
     let sim = Sim {

@@ -83,12 +83,12 @@ fn that_no_knob_matters_is_said() {
     none.effects.retain(|row| row.figure.matters == Some(false));
     assert_eq!(
         none.verdict().unwrap(),
-        "no setting matters: none of 2 effects is beyond the noise"
+        "no setting is shown to matter: none of 2 effects is beyond the noise"
     );
     none.effects.truncate(1);
     assert_eq!(
         none.verdict().unwrap(),
-        "no setting matters: its one effect is not beyond the noise"
+        "no setting is shown to matter: its one effect is not beyond the noise"
     );
     none.effects[0].figure.matters = None;
     assert_eq!(none.verdict(), None);

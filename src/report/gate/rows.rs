@@ -125,7 +125,8 @@ pub(super) fn change_head(design: &Design, rows: &[&Row]) -> &'static str {
 const fn middle_of(design: &Design) -> &'static str {
     match design {
         Design::Paired { .. } => "paired",
-        Design::Stored { .. } => "over all pairs of runs",
+        Design::Stored { baseline_sessions: 1 } => "over all pairs of runs",
+        Design::Stored { .. } => "over all sessions, each counted once",
     }
 }
 

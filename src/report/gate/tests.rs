@@ -315,6 +315,7 @@ fn a_change_says_what_it_is_the_middle_of_and_its_power_once() {
     for (design, change) in [
         (Design::Paired { sessions: 1, blocks: 10 }, "+3.0% paired; "),
         (Design::Stored { baseline_sessions: 1 }, "+3.0% over all pairs of runs; "),
+        (Design::Stored { baseline_sessions: 4 }, "+3.0% over all sessions, each counted once; "),
     ] {
         judgement.design = design;
         let said = evidence(&judgement.rows[0], &judgement.design);

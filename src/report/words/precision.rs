@@ -19,10 +19,13 @@ pub(super) fn half_width(share: f64) -> String {
 
 /// Behind `reached`: how narrow the interval was, how narrow it was to be, and how long that takes: an estimate from a few
 /// seconds of noise.
-pub(super) fn reached(half: Num, asked: Num, takes_s: Num) -> String {
-    let takes = match takes_s.0 {
-        FORESEEN_S.. => format!("would take more than {} in all", rough_elapsed(FORESEEN_S)),
-        takes_s => format!("would take an estimated {} in all", rough_elapsed(takes_s)),
+pub(super) fn reached(half: Num, asked: Num, takes_s: Option<Num>) -> String {
+    let takes = match takes_s {
+        None => "would take longer".to_owned(),
+        Some(Num(FORESEEN_S..)) => {
+            format!("would take more than {} in all", rough_elapsed(FORESEEN_S))
+        }
+        Some(Num(takes_s)) => format!("would take an estimated {} in all", rough_elapsed(takes_s)),
     };
     let [shown, wanted] = [half, asked].map(|half| half_width(half.0));
     if half.0 <= asked.0 {

@@ -98,7 +98,7 @@ pub fn stop(detail: &StopDetail) -> String {
         }
         StopDetail::Diverged(found) => diverged(found),
         StopDetail::Trained { min_delta, patience, best, at, epochs, open } => format!(
-            "validation accuracy has not improved by {} for {patience} epochs: best {:.4} in epoch {at} of {epochs}{}",
+            "validation accuracy has not improved by {} for {patience} epochs: best {:.4} in epoch {at} of the {epochs} until then{}",
             min_delta.0,
             best.0,
             and(open)

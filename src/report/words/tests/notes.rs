@@ -367,11 +367,19 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
             "a mean over all the time, most of it in slow requests; the median request gives 43.5 k/s",
         ),
         (
-            Note::NoiseLimited { reached: share, asked: Num(0.05), takes_s: Num(93.0) },
+            Note::NoiseLimited { reached: share, asked: Num(0.05), takes_s: Some(Num(93.0)) },
             "noise-limited: reached ±12.3% (the ±5% asked would take an estimated 90 s in all)",
         ),
         (
-            Note::NoiseLimited { reached: Num(15198.79), asked: Num(0.1), takes_s: Num(5.8e10) },
+            Note::NoiseLimited { reached: share, asked: Num(0.05), takes_s: None },
+            "noise-limited: reached ±12.3% (the ±5% asked would take longer)",
+        ),
+        (
+            Note::NoiseLimited {
+                reached: Num(15198.79),
+                asked: Num(0.1),
+                takes_s: Some(Num(5.8e10)),
+            },
             "noise-limited: reached ±1000% or more (the ±10% asked would take more than 100 h in all)",
         ),
         (

@@ -101,7 +101,7 @@ fn why_a_stage_is_left() {
     let noisy = |half| OpenHow::NoiseLimited {
         half_width: Num(half),
         asked: Num(0.05),
-        takes_s: Num(39.92),
+        takes_s: Some(Num(39.92)),
     };
     for (end, says) in [
         (
@@ -177,8 +177,7 @@ fn why_a_run_ends() {
         },
         spared,
     };
-    let is_trained =
-        "validation accuracy has not improved by 0.001 for 3 epochs: best 0.8100 in epoch 4 of 7";
+    let is_trained = "validation accuracy has not improved by 0.001 for 3 epochs: best 0.8100 in epoch 4 of the 7 until then";
     for (detail, says) in [
         (StopDetail::Unknown, String::new()),
         (StopDetail::ByUser, "ended early: by Ctrl-C, a signal or the budget".to_owned()),
