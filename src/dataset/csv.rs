@@ -146,7 +146,7 @@ impl<'a> Table<'a> {
                     ": leave `classes` out, or list the names in it".to_owned()
                 }
                 Some(name) => {
-                    format!(": write a number, or leave out the row, or the column with ignore = [\"{name}\"]")
+                    format!(": write a number, or leave out the row, or the column with ignore = [\"{name}\"] in dataset.toml")
                 }
                 None => String::new(),
             };

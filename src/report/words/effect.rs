@@ -11,7 +11,8 @@ pub fn lack_of_effect(lack: EffectLack) -> String {
                 .to_owned()
         }
         EffectLack::OneRound { sets, needed } => format!(
-            "no interval: one run per cell and {}, where {needed} are needed; --repeat 3 gives one",
+            "no interval: the figure is there in one round only, of {} of cells where {needed} are needed; more rounds \
+             (--repeat 3) give one",
             count(sets as u64, "matched set")
         ),
         EffectLack::Agree => {
