@@ -69,14 +69,6 @@ fn them(rows: &[&Row]) -> &'static str {
 
 /// How many runs would settle these rows.
 fn more_runs(rows: &[&Row], judgement: &Judgement) -> Option<String> {
-    let how = match judgement.design {
-        Design::Paired { .. } => {
-            "--blocks of `perftune run --against`, 2 runs of each side a block"
-        }
-        Design::Stored { .. } => {
-            "--repeat of `perftune run`, or `perftune run GRID --against BASELINE`, which needs fewest"
-        }
-    };
     let needs = |row: &&Row| match row.remedy() {
         Some(Remedy::Runs { least, most }) => Some((least, most)),
         _ => None,
@@ -84,6 +76,19 @@ fn more_runs(rows: &[&Row], judgement: &Judgement) -> Option<String> {
     let known: Vec<_> = rows.iter().filter_map(needs).collect();
     // What settles all of them settles the one that needs most.
     let least = known.iter().map(|(least, _)| *least).max()?;
+    let how = match judgement.design {
+        Design::Paired { sessions: 1, blocks: made } => {
+            // A comparison is made anew: its blocks are drawn together.
+            let more = least.div_ceil(blocks::RUNS / 2) as usize;
+            format!("`perftune run --against` with --fresh and `--blocks {}`", made + more)
+        }
+        Design::Paired { .. } => {
+            "--blocks of `perftune run --against`, 2 runs of each side a block".to_owned()
+        }
+        Design::Stored { .. } => {
+            "--repeat of `perftune run`, or `perftune run GRID --against BASELINE`, which needs fewest".to_owned()
+        }
+    };
     let most: Option<Vec<u32>> = known.iter().map(|(_, most)| *most).collect();
     let most = most.and_then(|all| all.into_iter().max());
     let unsure = if is_told(least, most) {
