@@ -442,6 +442,37 @@ fn what_neither_side_measured_is_told() {
     assert!(has_note(&found, r#""places":2"#));
 }
 
+#[test]
+fn figures_that_runs_lack_are_counted_on_both_sides() {
+    for (lacks, said) in [
+        ([3, 2], Some((Arm::Baseline, 3, 2))),
+        ([3, 0], Some((Arm::Baseline, 3, 0))),
+        ([0, 2], Some((Arm::Candidate, 2, 0))),
+        ([0, 0], None),
+    ] {
+        let mut lab = Lab::new(18, 0.01);
+        let (mut baseline, mut candidate) = (lab.stored(3, 6, 0.01), lab.session("new", 6, &none));
+        for (side, lacks) in [&mut baseline, &mut candidate].into_iter().zip(lacks) {
+            for run in side.runs.iter_mut().filter(|run| run.cell == "mlp").take(lacks) {
+                let mut of_run = run.figures.iter_mut();
+                of_run.find(|figure| figure.metric == RATE).unwrap().value = None;
+            }
+        }
+        let found = judged(&baseline, &candidate);
+        let absent: Vec<_> = row(&found, "mlp", RATE)
+            .why
+            .iter()
+            .filter_map(|why| match why {
+                RowReason::Absent { side, absent, of_other, .. } => {
+                    Some((*side, *absent, of_other.0))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(absent, Vec::from_iter(said), "{lacks:?}");
+    }
+}
+
 /// What the catalogue gates may be absent; what the policy asks for may not, whichever metric it is.
 #[test]
 fn what_the_policy_gates_and_nobody_measured_is_missing() {
