@@ -25,9 +25,11 @@ pub fn summary(
     let mut out = String::new();
     for record in records {
         out += &wrap(&head(record), width, "  ");
-        // One that ended it is said there.
+        // One that ended it is said there; not of a command that was over before it could be ended.
+        let is_said =
+            record.status == RunStatus::Stopped && record.stop.reason == StopReason::Infeasible;
         if let Some(verdict) = &record.verdict
-            && record.stop.reason != StopReason::Infeasible
+            && !is_said
         {
             let line = format!("  {}: {}", verdict.verdict, words::verdict(record));
             out += &wrap(&line, width, "  ");
@@ -287,8 +289,19 @@ fn kind(metric: &MetricDef) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Interference, Num, PeakGrowth, Reason};
-    use crate::report::fixtures::completed;
+    use crate::event::{Feasibility, Interference, Num, PeakGrowth, Reason};
+    use crate::report::fixtures::{completed, judged, of_peak};
+
+    /// It may be over before the end that a broken limit asks for reaches it.
+    #[test]
+    fn a_broken_limit_is_said_once_whoever_ended_the_command() {
+        for status in [RunStatus::Completed, RunStatus::Stopped] {
+            let mut record = judged(completed(), Feasibility::Infeasible, vec![of_peak(1.0)]);
+            (record.status, record.stop.reason) = (status, StopReason::Infeasible);
+            let shown = summary(&[record], &[], "results/a", 80, false);
+            assert_eq!(shown.matches("infeasible").count(), 1, "{status}: {shown}");
+        }
+    }
 
     #[test]
     fn a_bound_is_called_one_and_interference_is_told() {

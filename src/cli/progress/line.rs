@@ -137,9 +137,9 @@ pub fn end_text(record: &RunRecord) -> String {
             _ => write!(text, ", accuracy ({accuracy:.3})"),
         };
     }
-    if let Some(verdict) = &record.verdict
-        && !matches!(record.stop.reason, StopReason::Infeasible | StopReason::OutOfMemory)
-    {
+    let is_said = record.status != RunStatus::Completed
+        && matches!(record.stop.reason, StopReason::Infeasible | StopReason::OutOfMemory);
+    if let Some(verdict) = record.verdict.as_ref().filter(|_| !is_said) {
         let _ = write!(text, ", {}", verdict.verdict);
     }
     text
@@ -148,8 +148,18 @@ pub fn end_text(record: &RunRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Age, Asked, Num, Phase, Stage, StageEnd};
-    use crate::report::fixtures::{all_kinds, failed, job};
+    use crate::event::{Age, Asked, Feasibility, Num, Phase, Stage, StageEnd};
+    use crate::report::fixtures::{all_kinds, completed, failed, job, judged};
+
+    #[test]
+    fn a_verdict_is_said_once_whoever_ended_the_run() {
+        for status in [RunStatus::Completed, RunStatus::Stopped] {
+            let mut record = judged(completed(), Feasibility::Infeasible, Vec::new());
+            (record.status, record.stop.reason) = (status, StopReason::Infeasible);
+            let text = end_text(&record);
+            assert_eq!(text.matches("infeasible").count(), 1, "{text}");
+        }
+    }
 
     fn story() -> Vec<RunEvent> {
         let mut events = Vec::new();
