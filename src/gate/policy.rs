@@ -228,8 +228,8 @@ mod tests {
         assert_eq!(names.each_ref().map(|name| policy.wants(name)), [true, true, true, false]);
         policy.demand_nothing();
         assert!(names.iter().all(|name| !policy.wants(name)), "{:?}", policy.metrics);
-        let role = |name: &MetricName| policy.rule(name).map(|rule| rule.role);
-        let roles = names.each_ref().map(role);
+        let judged = |name: &MetricName| policy.rule(name).map(|rule| rule.role);
+        let roles = names.each_ref().map(judged);
         assert_eq!(roles, [None, Some(Role::Info), Some(Role::Gate), Some(Role::Info)]);
     }
 

@@ -40,7 +40,7 @@ fn a_stage_lasts_as_long_as_the_worker_says_however_late_it_is_heard() {
                 let [first, then] = late_ns;
                 envelope.t_ns + if envelope.t_ns <= 310 * MS { first } else { then }
             }
-            other => other.t_ns(),
+            Message::Sample(sample) => sample.t_ns,
         });
         let whole = StopPolicy { enabled: false, ..policy(&[]) };
         let mut controller = Controller::new(whole, serving());
