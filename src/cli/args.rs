@@ -123,7 +123,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow", hide_short_help = true)]
     pub rule: Vec<String>,
     /// Compare the cells by the table `[objectives]` of this file instead of the
-    /// one that the grid was run with; beside it may stand only the [metrics] that it
+    /// one that the grid was run with; beside it may stand only the `[metrics]` that it
     /// needs. Prints only: the files of the folder stay as they are
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub objectives: Option<PathBuf>,
