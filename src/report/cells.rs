@@ -361,6 +361,29 @@ mod tests {
         (records, rows)
     }
 
+    /// Of a cell with one run nobody knows what it would take, and it is no better known for that.
+    #[test]
+    fn a_cell_of_one_run_that_is_not_known_is_counted() {
+        let (records, rows) = grid();
+        let rows_of = |open: Basis, known: Basis| -> Vec<SummaryRow> {
+            let of = |row: &SummaryRow| {
+                let basis = if row.cell == "cnn-satellite" { open } else { known };
+                let is_known = row.known.map(|_| false);
+                SummaryRow { interval: Some(basis), known: is_known, ..row.clone() }
+            };
+            rows.iter().map(of).collect()
+        };
+        for (open, known, says) in [
+            (Basis::Between, Basis::Within, "1 more cell has figures not known"),
+            (Basis::Within, Basis::Within, "2 cells have figures not known"),
+        ] {
+            let table = summary(&records, &rows_of(open, known), &Closing::default(), 200);
+            assert_eq!(table.matches(says).count(), 1, "{table}");
+        }
+        let both = rows_of(Basis::Between, Basis::Between);
+        assert!(!summary(&records, &both, &Closing::default(), 200).contains("figures not known"));
+    }
+
     #[test]
     fn a_row_a_cell_fits_each_width() {
         let (records, rows) = grid();
