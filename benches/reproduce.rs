@@ -76,16 +76,23 @@ fn figures(folder: &Path) -> Figures {
     rows.filter_map(figure).collect()
 }
 
+fn is_known(figures: &Figures) -> bool {
+    figures.values().all(|figure| figure.known)
+}
+
 /// What pairs of invocations came to.
 #[derive(Default)]
 struct Tally {
     pairs: Vec<[Figure; 2]>,
+    /// Of the invocations, those with every figure known.
+    all_known: usize,
     swapped: usize,
     disjoint: usize,
 }
 
 impl Tally {
     fn add(&mut self, one: &Figures, other: &Figures) {
+        self.all_known += [one, other].map(is_known).into_iter().map(usize::from).sum::<usize>();
         let both: Vec<_> =
             one.iter().filter_map(|(key, a)| Some((key, *a, *other.get(key)?))).collect();
         for (at, (key, a, b)) in both.iter().enumerate() {
@@ -124,13 +131,14 @@ impl Tally {
             format!("{:.1}", share(holds.count(), 2 * all.len()))
         });
         println!(
-            "{name:<28} {:>7} {meet:>6.1} {:>6.1} {:>6.1} {:>6} {median:>7.1} {covered:>7} {:>4}/{}",
+            "{name:<28} {:>7} {meet:>6.1} {:>6.1} {:>6.1} {:>6} {median:>7.1} {covered:>7} {:>4}/{:<4} {:>9}",
             all.len(),
             held(&all),
             held(&known),
             2 * known.len(),
             self.swapped,
             self.disjoint,
+            self.all_known,
         );
     }
 }
@@ -165,10 +173,11 @@ fn scripted(name: &str, options: &str, truth: f64) {
 fn main() {
     println!("pairs of invocations: how often (%) do intervals meet, and hold the other's figure;");
     println!(
-        "held of those known in both; half of the interval (median, %); hold the truth; ranks swapped\n"
+        "held of those known in both; half of the interval (median, %); hold the truth; ranks swapped;\n\
+         of the invocations, those with every figure known\n"
     );
     println!(
-        "{:<28} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7} swapped",
+        "{:<28} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7} swapped   all known",
         "", "figures", "meet", "hold", "known", "", "±", "covered"
     );
     if let Ok(folders) = std::env::var("PERFTUNE_RESULTS") {
@@ -179,8 +188,9 @@ fn main() {
         }
         return tally.row("results folders", None);
     }
-    scripted("2% between runs", ", run_spread = 0.02", RATE * (0.02_f64.powi(2) / 2.0).exp());
-    scripted("10% between runs", ", run_spread = 0.1", RATE * (0.1_f64.powi(2) / 2.0).exp());
+    scripted("2% of each run", ", own_spread = 0.02", RATE * (0.02_f64.powi(2) / 2.0).exp());
+    scripted("2% of a round", ", run_spread = 0.02", RATE * (0.02_f64.powi(2) / 2.0).exp());
+    scripted("10% of a round", ", run_spread = 0.1", RATE * (0.1_f64.powi(2) / 2.0).exp());
     for mean_s in ["0.5", "5", "60"] {
         let options = format!(", regimes = {{ factor = 1.6, mean_s = {mean_s} }}");
         // As long slow as fast, and a rate that is lower by 1.6 meanwhile.

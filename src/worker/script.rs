@@ -24,8 +24,11 @@ pub struct Script {
     pub first_step: f64,
     /// Relative growth of the step time over each 1,000 steps.
     pub drift: f64,
-    /// Spread of whole runs: the standard deviation of the logarithm of a factor that each seed draws once.
+    /// Spread of whole runs: the standard deviation of the logarithm of a factor that each seed draws once, so that all cells
+    /// of a round are off by the same.
     pub run_spread: f64,
+    /// The same, of a factor that each run draws for itself.
+    pub own_spread: f64,
     /// Slow noise: a machine of two speeds.
     pub regimes: Option<Regimes>,
     /// Multiplies every duration: a regression of known size.
@@ -66,6 +69,7 @@ impl Default for Script {
             first_step: 10.0,
             drift: 0.0,
             run_spread: 0.0,
+            own_spread: 0.0,
             regimes: None,
             slowdown: 1.0,
             slow_batch_size: None,

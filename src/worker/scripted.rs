@@ -56,6 +56,7 @@ pub fn run() -> Result<(), LinkError> {
     if script.run_spread > 0.0 {
         factor *= (noise.normal() * script.run_spread).exp();
     }
+    factor *= (Noise::of_run(&job).normal() * script.own_spread).exp();
     let regime = script.regimes.map(|of| Regime::new(of, &job, clock.now_ns()));
     let learns = script.learning_rate.map_or(1.0, |rate| job.train.learning_rate / rate);
     let actor = Actor {

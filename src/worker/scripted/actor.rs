@@ -21,14 +21,7 @@ pub(super) struct Regime {
 impl Regime {
     /// As this run finds it: every run of every cell another one.
     pub(super) fn new(of: Regimes, job: &JobSpec, now_ns: u64) -> Self {
-        let seed = job.run.bytes().fold(job.seed, |seed, byte| {
-            seed.wrapping_mul(0x0100_0000_01b3).wrapping_add(u64::from(byte))
-        });
-        let mut noise = Noise::new(seed);
-        // The first numbers of seeds that are near each other are so too.
-        for _ in 0..16 {
-            noise.uniform();
-        }
+        let mut noise = Noise::of_run(job);
         let slow = noise.uniform() < 0.5;
         let mut regime = Self { of, noise, slow, until_ns: now_ns };
         regime.last();

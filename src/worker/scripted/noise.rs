@@ -1,5 +1,7 @@
 //! The spread of a script's durations.
 
+use crate::event::JobSpec;
+
 /// A deterministic generator (xorshift64*, Vigna 2016): the script's noise is the same on every machine.
 #[derive(Debug, Clone)]
 pub(super) struct Noise(u64);
@@ -7,6 +9,19 @@ pub(super) struct Noise(u64);
 impl Noise {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// A noise of one run's own: runs of other cells with the same seed draw other numbers.
+    pub(super) fn of_run(job: &JobSpec) -> Self {
+        let seed = job.run.bytes().fold(job.seed, |seed, byte| {
+            seed.wrapping_mul(0x0100_0000_01b3).wrapping_add(u64::from(byte))
+        });
+        let mut noise = Self::new(seed);
+        // The first numbers of seeds that are near each other are so too.
+        for _ in 0..16 {
+            noise.uniform();
+        }
+        noise
     }
 
     /// Uniform in 0..1.
