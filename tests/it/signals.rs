@@ -158,6 +158,23 @@ fn an_interrupt_when_all_is_measured_ends_nothing() {
 }
 
 #[test]
+fn what_was_interrupted_and_runs_again_is_counted_as_run_now() {
+    let lab = Lab::new("");
+    // The first run of the second round interrupts perftune.
+    let command = "echo x >> made; [ $(wc -l < made) -ne 3 ] || { kill -INT $PPID; sleep 100; }";
+    let exec = |resume: &[&str]| {
+        let asked = ["exec", "--repeat", "auto", "--out", "results/t", "-L", "n=1,2"];
+        lab.call(&[&asked[..], resume, &["--", "sh", "-c", command, "{n}"]].concat())
+    };
+    exec(&[]).exits(130);
+    let before = std::fs::read_to_string(lab.path("made")).unwrap().lines().count();
+    assert_eq!(before, 3);
+    let shown = exec(&["--resume"]).exits(0);
+    let now = std::fs::read_to_string(lab.path("made")).unwrap().lines().count() - before;
+    assert!(shown.stdout.contains(&format!("; {now} of them now, in ")), "{now} {shown:#?}");
+}
+
+#[test]
 fn nobody_of_the_worker_s_group_is_left() {
     let lab = shell("sleep 100000 & echo \"process $!: helper\" >&2");
     let mut running = lab.start(&["-v", "--only", "batch_size=64"]);

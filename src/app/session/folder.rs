@@ -167,7 +167,6 @@ impl<'a> OpenFolder<'a> {
             all,
             session,
             machines,
-            kept: recorder.records.len(),
             recorder,
         };
         folder.write_manifest()?;
@@ -206,8 +205,6 @@ pub(super) struct ActiveFolder<'a> {
     later: BTreeSet<String>,
     session: SessionIdentity,
     machines: Machines,
-    /// How many of its runs had been made before.
-    kept: usize,
     pub(super) recorder: Recorder,
 }
 
@@ -345,7 +342,8 @@ impl ActiveFolder<'_> {
         });
         let warning = warning.or(gone);
         let planned = self.all.without(&self.later).order.len();
-        let Recorder { results, records, .. } = self.recorder;
-        Ok((Executed { records, planned, kept: self.kept, cut, results }, warning))
+        let Recorder { results, records, made, .. } = self.recorder;
+        let kept = records.iter().filter(|record| !made.contains(&record.run)).count();
+        Ok((Executed { records, planned, kept, cut, results }, warning))
     }
 }

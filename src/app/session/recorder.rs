@@ -3,7 +3,7 @@
 //! What is derived of all runs together when the session is over is left to [`derived`](crate::app::derived). Invariant:
 //! an event is in the log before anything is made of it, and the mark that a run is done comes last.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
@@ -34,6 +34,8 @@ pub(super) struct Recorder {
     pub(super) machine: Option<u32>,
     /// The runs that have ended.
     pub(super) records: Vec<RunRecord>,
+    /// Of those, the ones that ended here; the others were there before.
+    pub(super) made: HashSet<String>,
     clock: MonotonicClock,
     reported_ns: u64,
 }
@@ -79,6 +81,7 @@ impl Recorder {
             current: HashMap::new(),
             machine: None,
             records,
+            made: HashSet::new(),
             clock,
             reported_ns,
         }
@@ -184,6 +187,7 @@ impl Recorder {
         self.results.mark_done(&record, &self.recorded(&record.run), &ended)?;
         // One that was cancelled before has run again.
         self.records.retain(|before| before.run != record.run);
+        self.made.insert(record.run.clone());
         RunRecord { machine: self.machine, ..record }.join(&mut self.records);
         // Rewriting everything after each of a thousand short runs would cost more than they do.
         let now = self.clock.now_ns();
