@@ -283,11 +283,15 @@ impl Run {
     /// Why nothing is said of the model.
     fn untold(&self, of: ModelFigure, ended: Option<StopReason>) -> Note {
         let context = &self.context;
+        let finished = self.totals.finished.as_ref();
+        let tested = finished.is_some_and(|it| it.test_loss.or(it.test_accuracy).is_some());
         // Only a model that is trained is asked for its figures on the test data.
+        let whole = ended.is_some_and(|ended| self.trained_to_the_end(ended));
         let left = ended.filter(|ended| !ended.gave_up() && !self.trained_to_the_end(*ended));
         match of {
             _ if context.work.is_command() => Note::NotReportedByCommand,
             _ if context.epochs == 0 => Note::NoTraining,
+            _ if of.is_of_test() && (tested || whole) => Note::NotReported,
             _ if of.is_of_test() && left == Some(StopReason::OutOfReach) => Note::OutOfReach,
             _ if of.is_of_test() && left.is_some() && self.stage(Stage::Train).is_some() => {
                 let by = match left {

@@ -26,9 +26,18 @@ fn why(record: &RunRecord) -> Option<String> {
     })
 }
 
+/// Whether a run was tested, and its worker told no accuracy: no other will.
+fn has_none(record: &RunRecord) -> bool {
+    let row = Place::Run.row(record, MetricId::TestAccuracy);
+    row.is_some_and(|row| row.notes.contains(&Note::NotReported))
+}
+
 /// How to get the test accuracy that is missing, once for all runs with the same reason.
 pub(super) fn untested(records: &[RunRecord]) -> Option<String> {
     records.iter().find(|record| is_untested(record))?;
+    if records.iter().any(has_none) {
+        return None;
+    }
     let mut found: Vec<(String, usize)> = Vec::new();
     for why in records.iter().filter_map(why) {
         match found.iter_mut().find(|(said, _)| *said == why) {
@@ -90,6 +99,15 @@ mod tests {
         let begins =
             format!("no test accuracy in 3 of 4 runs: in 2 {broken}; in 1 training ended early");
         assert!(said.starts_with(&begins), "{said}");
+    }
+
+    #[test]
+    fn nothing_is_advised_for_an_accuracy_that_the_worker_does_not_tell() {
+        let mut silent = completed();
+        let row = silent.metrics.iter_mut().find(|row| row.metric == MetricId::TestAccuracy);
+        let row = row.unwrap();
+        (row.estimate, row.samples, row.notes) = (None, 0, vec![Note::NotReported]);
+        assert_eq!(untested(&[silent, left()]), None);
     }
 
     #[test]
