@@ -61,23 +61,26 @@ def flush():
     """Tells the steps that wait to be told."""
     steps = dict(_waiting)
     _waiting.update(dur_s=[], fetch_s=[])
+    if not steps["fetch_s"]:
+        del steps["fetch_s"]
     if listening() and steps.pop("since") and steps["dur_s"]:
         _say(step=steps)
 
 
-def step(items, dur_s, fetch_s=0.0):
-    """A step of so many samples that has just ended, and the part of it in which it waited for its data."""
+def step(items, dur_s, fetch_s=None):
+    """A step of so many samples that has just ended, and the part of it in which it waited for its data, where that is known."""
     if not listening():
         return
     now, items = _clock(), int(items)
-    if _waiting["items"] != items:
+    if _waiting["items"] != items or bool(_waiting["fetch_s"]) != (fetch_s is not None):
         flush()
     if not _waiting["dur_s"]:
         _waiting.update(items=items, since=now)
     # Rounded apart, a part could be more than the whole.
     dur_s = max(round(dur_s, 9), 1e-9)
     _waiting["dur_s"].append(dur_s)
-    _waiting["fetch_s"].append(min(max(round(fetch_s, 9), 0.0), dur_s))
+    if fetch_s is not None:
+        _waiting["fetch_s"].append(min(max(round(fetch_s, 9), 0.0), dur_s))
     if now - _waiting["since"] >= _LATEST or len(_waiting["dur_s"]) >= _MOST:
         flush()
 

@@ -57,6 +57,21 @@ fn a_loop_tells_its_steps_waits_epochs_and_figures() {
 }
 
 #[test]
+fn a_wait_that_was_not_told_is_not_a_wait_of_nothing() {
+    let script = |told: &str| {
+        let step = format!("time.sleep(0.003)\n    perftune.step(8, 0.003{told})");
+        format!("import perftune, time\nfor at in range(100):\n    {step}\nperftune.epoch(0.5)\n")
+    };
+    for (told, wait) in [("", None), (", 0", Some(0.0)), (", 0.002 if at % 2 else None", None)] {
+        let Some(lab) = lab("plain.py", "os") else { return };
+        fs::write(lab.path("steps.py"), script(told)).unwrap();
+        exec(&lab, "steps.py");
+        assert_eq!(figure(&lab, "train", "train.data_wait"), wait, "{told}");
+        assert!(figure(&lab, "train", "train.throughput").is_some(), "{told}");
+    }
+}
+
+#[test]
 fn without_perftune_and_in_other_ranks_it_does_nothing() {
     let Some(lab) = lab("plain.py", "os") else { return };
     let run = |events: Option<&str>, rank: &str| {
