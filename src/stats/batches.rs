@@ -34,9 +34,10 @@ pub fn regroup(parts: &[Part], size: usize) -> Vec<Part> {
 
 /// A series of observations, each `N` numbers that add up, as at most `capacity` batch sums.
 ///
-/// Each batch holds equally many observations. When `capacity` batches are full, neighbours merge and batches hold
-/// twice as many from then on, so that there are always between `capacity / 2` and `capacity` (after the first few)
-/// and a batch is never more than `2 / capacity` of the series.
+/// Each batch holds equally many observations, but for the newest, which holds what does not fill one of its own as well: a
+/// figure without the last few steps would lack the very stall in which a series ended. When `capacity` batches are full,
+/// neighbours merge and batches hold twice as many from then on, so that there are always between `capacity / 2` and `capacity`
+/// (after the first few) and a batch is never more than `4 / capacity` of the series.
 #[derive(Debug, Clone)]
 pub struct BatchSeries<const N: usize> {
     full: Vec<[f64; N]>,
@@ -97,38 +98,48 @@ impl<const N: usize> BatchSeries<N> {
         self.per_batch *= 2;
     }
 
-    /// Full batches.
+    /// Batches.
     pub fn len(&self) -> usize {
         self.full.len()
     }
 
-    /// Whether no batch is full yet.
+    /// Whether there is none yet.
     pub fn is_empty(&self) -> bool {
         self.full.is_empty()
     }
 
-    /// Observations in each full batch.
+    /// Observations in each batch but the newest, which may hold up to twice as many.
     pub fn per_batch(&self) -> u64 {
         self.per_batch
     }
 
-    /// All observations, those of the batch that is not full yet included.
+    /// Observations in the first so many batches.
+    pub fn in_first(&self, batches: usize) -> u64 {
+        if batches < self.full.len() {
+            batches as u64 * self.per_batch
+        } else {
+            self.observations()
+        }
+    }
+
+    /// All observations.
     pub fn observations(&self) -> u64 {
         self.full.len() as u64 * self.per_batch + self.in_open
     }
 
-    /// Number `amount` and number `weight` of all observations, those of the batch that is not full yet included.
+    /// Number `amount` and number `weight` of all observations.
     pub fn sum(&self, amount: usize, weight: usize) -> Part {
-        let open = Part { amount: self.open[amount], weight: self.open[weight] };
-        let mut all = self.parts(amount, weight);
-        all.push(open);
-        total(&all)
+        total(&self.parts(amount, weight))
     }
 
-    /// The full batches as summands of number `amount` over number `weight`.
+    /// The batches as summands of number `amount` over number `weight`: all observations.
     pub fn parts(&self, amount: usize, weight: usize) -> Vec<Part> {
         let part = |batch: &[f64; N]| Part { amount: batch[amount], weight: batch[weight] };
-        self.full.iter().map(part).collect()
+        let mut parts: Vec<Part> = self.full.iter().map(part).collect();
+        if let Some(newest) = parts.last_mut() {
+            *newest = total(&[*newest, part(&self.open)]);
+        }
+        parts
     }
 }
 
@@ -188,9 +199,13 @@ mod tests {
                 series.push([f64::from(*value)]);
             }
             prop_assert_eq!(series.observations(), values.len() as u64);
-            let in_full: u32 = values[..series.len() * usize::try_from(series.per_batch()).unwrap()].iter().sum();
             let sum = total(&series.parts(0, 0)).amount;
-            prop_assert!((sum - f64::from(in_full)).abs() < 1e-9);
+            prop_assert!((sum - f64::from(values.iter().sum::<u32>())).abs() < 1e-9);
+            let first = series.len() / 2;
+            let in_first = usize::try_from(series.in_first(first)).unwrap();
+            let sum = total(&series.parts(0, 0)[..first]).amount;
+            prop_assert!((sum - f64::from(values[..in_first].iter().sum::<u32>())).abs() < 1e-9);
+            prop_assert_eq!(series.in_first(series.len()), values.len() as u64);
             prop_assert!(series.len() < capacity.next_multiple_of(2));
         }
     }

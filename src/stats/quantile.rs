@@ -11,8 +11,6 @@
 mod counts;
 mod ranks;
 
-use std::borrow::Cow;
-
 use hdrhistogram::Histogram;
 
 use self::counts::Counts;
@@ -139,22 +137,25 @@ impl QuantileSeries {
         Some(f64::midpoint(seconds(found), high))
     }
 
-    /// The full batches without the first ones. A warm-up is a few of them, so taking these away is less work than
-    /// adding up the rest.
-    fn without(&self, first: usize) -> Cow<'_, Counts> {
+    /// All steps but those of the first batches. A warm-up is a few of them, so taking these away is less work than adding up
+    /// the rest.
+    fn without(&self, first: usize) -> Counts {
+        let open = self.in_open();
         match self.full.get(..first) {
-            Some([]) => Cow::Borrowed(&self.total),
-            Some(skipped) => Cow::Owned(self.total.minus(&Counts::sum(skipped))),
-            None => Cow::Owned(Counts::default()),
+            Some([]) => self.total.plus(&open),
+            Some(skipped) => self.total.minus(&Counts::sum(skipped)).plus(&open),
+            None => open,
         }
     }
 
-    /// All steps after so many, those of the batch that is not full yet included.
+    /// The steps behind the last full batch.
+    fn in_open(&self) -> Counts {
+        self.open.plus(&Counts::of(self.uncounted.clone()))
+    }
+
+    /// All steps after so many.
     fn after(&self, skip: u64) -> Counts {
-        let first = usize::try_from(skip.div_ceil(self.per_batch)).unwrap_or(usize::MAX);
-        let full = self.without(first);
-        let open = self.open.plus(&Counts::of(self.uncounted.clone()));
-        full.plus(&open)
+        self.without(usize::try_from(skip.div_ceil(self.per_batch)).unwrap_or(usize::MAX))
     }
 
     /// The quantile at `level` in seconds, without the first `skip` steps (rounded up to whole batches). The interval
@@ -213,6 +214,7 @@ impl QuantileSeries {
         let high = high.map(|rank| u64::try_from(rank).unwrap_or(all.steps));
         // A regime that has just changed shows in the newest steps first.
         let newest = Counts::sum(&batches[batches.len() - batches.len().div_ceil(10)..]);
+        let newest = newest.plus(&self.in_open());
         let newest = newest.at_rank(rank_of(level, newest.steps));
         let low = low.map(|rank| all.at_rank(rank.max(1)).min(newest));
         let high = high.map(|rank| all.at_rank(rank).max(newest));

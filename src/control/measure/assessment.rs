@@ -208,20 +208,15 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    /// `parts`: those of a time, in seconds, against anything or anything against it: `time` picks it.
+    /// `parts`: those of a time, in seconds, against anything or anything against it: `time` picks it. `observations`: left out and in all.
     pub(crate) fn of(
         parts: &[Part],
         Beginning { cut, quiet, .. }: Beginning,
-        per_batch: u64,
+        observations: (u64, u64),
         time: fn(&Part) -> f64,
     ) -> Self {
         let seconds = |parts: &[Part]| parts.iter().map(time).sum::<f64>();
-        let observations = |parts: usize| parts as u64 * per_batch;
-        Self {
-            seconds: (seconds(&parts[..cut]), seconds(parts)),
-            observations: (observations(cut), observations(parts.len())),
-            quiet,
-        }
+        Self { seconds: (seconds(&parts[..cut]), seconds(parts)), observations, quiet }
     }
 
     /// Whether a reader must know.
@@ -425,7 +420,7 @@ mod tests {
                 beginning,
                 disturbed: None,
                 seen: count as u64,
-                cut: Cut::of(&left, beginning, 2, |part| part.amount),
+                cut: Cut::of(&left, beginning, (0, count as u64), |part| part.amount),
                 of_means: false,
             };
             found.judged(&policy).estimate.unwrap().half_width().unwrap() - 0.001
@@ -467,7 +462,8 @@ mod tests {
             (&even, 6, Some((0.6, 10.0))),
         ] {
             let beginning = Beginning { cut, ..settle(parts, 0.0) };
-            let found = Cut::of(parts, beginning, 2, |part| part.amount);
+            let counts = (2 * cut as u64, 2 * parts.len() as u64);
+            let found = Cut::of(parts, beginning, counts, |part| part.amount);
             let Note::WarmUp { cut_s, of_s, quiet: false } = found.note() else {
                 panic!("{found:?}")
             };

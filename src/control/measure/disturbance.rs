@@ -119,7 +119,7 @@ pub(crate) fn set_in<const N: usize>(
 /// Interference in the window of an estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Disturbance {
-    /// Share of the window's time, above 0.
+    /// Share of the window's time of which it is known, above 0.
     share: f64,
     /// The figure of the rest; `None` where there is none.
     without: Option<f64>,
@@ -136,7 +136,10 @@ impl Disturbance {
     ) -> Option<Self> {
         let sum = |from: usize, amount, weight| total(&series.parts(amount, weight)[from..]);
         let (time, clear_time, marked_time) = columns.time;
-        let share = sum(cut, marked_time, time).ratio()?;
+        // The newest steps are not marked yet: of them nothing is said.
+        let (clear, marked) =
+            (sum(cut, clear_time, time).amount, sum(cut, marked_time, time).amount);
+        let share = Part { amount: marked, weight: clear + marked }.ratio()?;
         if share <= 0.0 {
             return None;
         }

@@ -146,8 +146,8 @@ impl Measure for GaugeMean<'_> {
         let parts = scaled(self.gauge.parts(), self.factor);
         let beginning = self.gauge.beginning(&parts);
         let left = &parts[beginning.cut..];
-        let samples = left.len() as u64 * series.per_batch();
-        let Some(estimate) = of_ratio(left, policy.confidence, samples) else {
+        let (cut, seen) = (series.in_first(beginning.cut), series.observations());
+        let Some(estimate) = of_ratio(left, policy.confidence, seen - cut) else {
             return Assessment::missing(Note::NoInterval);
         };
         let disturbed = Disturbance::of(series, beginning.cut, beginning.quiet, GAUGE);
@@ -158,8 +158,8 @@ impl Measure for GaugeMean<'_> {
             left,
             beginning,
             disturbed: disturbed.map(|found| found.map(|without| Some(without * self.factor))),
-            seen: series.observations(),
-            cut: Cut::of(&parts, beginning, series.per_batch(), |part| part.weight),
+            seen,
+            cut: Cut::of(&parts, beginning, (cut, seen), |part| part.weight),
             of_means: false,
         };
         found.judged(policy)

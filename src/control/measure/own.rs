@@ -65,8 +65,8 @@ impl Measure for OwnMean<'_> {
         let parts = values.parts(VALUE, COUNT);
         let beginning = settle(&parts, total(&times).amount);
         let (first, left) = parts.split_at(beginning.cut);
-        let samples = left.len() as u64 * values.per_batch();
-        let Some(estimate) = of_ratio(left, policy.confidence, samples) else {
+        let (cut, seen) = (values.in_first(beginning.cut), values.observations());
+        let Some(estimate) = of_ratio(left, policy.confidence, seen - cut) else {
             return Assessment::missing(Note::NoValue);
         };
         let found = Found {
@@ -76,8 +76,8 @@ impl Measure for OwnMean<'_> {
             left,
             beginning,
             disturbed: None,
-            seen: self.seen(),
-            cut: Cut::of(&times, beginning, values.per_batch(), |part: &Part| part.amount),
+            seen,
+            cut: Cut::of(&times, beginning, (cut, seen), |part: &Part| part.amount),
             of_means: false,
         };
         found.judged(policy)

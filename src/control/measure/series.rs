@@ -202,19 +202,19 @@ impl Series {
 
     /// Steps cut as warm-up.
     pub(crate) fn steps_cut(&self) -> u64 {
-        self.beginning().cut as u64 * self.times.per_batch()
+        self.times.in_first(self.beginning().cut)
     }
 
     /// Steps that bounds leave out.
     pub(crate) fn steps_cut_for_bounds(&self) -> u64 {
-        self.beginning().cut_for_bounds as u64 * self.times.per_batch()
+        self.times.in_first(self.beginning().cut_for_bounds)
     }
 
     /// The beginning that figures of steps leave out.
     pub(crate) fn cut(&self) -> Cut {
         let elapsed = self.times.parts(ELAPSED, STEPS);
-        let per_batch = self.times.per_batch();
-        Cut::of(&elapsed, self.beginning(), per_batch, |part| part.amount)
+        let counts = (self.steps_cut(), self.times.observations());
+        Cut::of(&elapsed, self.beginning(), counts, |part| part.amount)
     }
 
     /// The quantile at `level` of the rates over windows of time, without those of the warm-up.

@@ -52,7 +52,7 @@ impl Measure for Ratio<'_> {
         let beginning = self.series.beginning();
         let mut first = scaled(times.parts(amount, weight), factor);
         let left = first.split_off(beginning.cut);
-        let samples = left.len() as u64 * times.per_batch();
+        let samples = times.observations() - times.in_first(beginning.cut);
         let Some(estimate) = of_ratio(&left, policy.confidence, samples) else {
             return Assessment::missing(Note::NoStep);
         };

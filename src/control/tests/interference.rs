@@ -189,7 +189,10 @@ fn a_mixture_is_not_known_but_a_busy_machine_is() {
         let clear = (mean.estimate.unwrap() / 2e-3 - 1.0).abs() < 0.05;
         match name {
             "a third, at first" => assert!(clear, "{mean:?}"),
-            "most" => assert!(mean.said().contains("interference in 7"), "{mean:?}"),
+            "most" => {
+                let says = ["69", "70", "71"].map(|share| format!("interference in {share}% "));
+                assert!(says.iter().any(|says| mean.said().contains(says)), "{mean:?}");
+            }
             _ => {}
         }
     }

@@ -37,7 +37,11 @@ fn three_phases() -> Sim {
 }
 
 /// The verdict of a controller whose run ended like this.
-fn verdict(controller: &Controller, reason: StopReason, detail: &StopDetail) -> RunVerdict {
+pub(super) fn verdict(
+    controller: &Controller,
+    reason: StopReason,
+    detail: &StopDetail,
+) -> RunVerdict {
     let ended = StopRecord { reason, detail: detail.clone() };
     let rows = controller.rows(Some(&ended));
     controller.feasibility(&rows, &ended).unwrap()

@@ -1,11 +1,12 @@
 //! What the rows say, and what they admit.
 
+use super::limits::verdict;
 use super::said::Said;
 use super::sim::{MS, Message, Sim, Step, context, end_of, epoch, feed, policy, say, two_modes};
 use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy};
 use crate::event::{
-    CommandSpec, Finished, GpuReading, MetricRow, Note, Num, Phase, StopDetail, StopReason,
-    StopRecord, Usage, Why, Work, WorkerEvent,
+    CommandSpec, Feasibility, Finished, GpuReading, MetricRow, Note, Num, Phase, StepBatch,
+    StopDetail, StopReason, StopRecord, Usage, Why, Work, WorkerEvent,
 };
 use crate::metric::{CATALOGUE, MetricId, OwnKind, OwnMetric, declare};
 use crate::units::Unit;
@@ -480,4 +481,42 @@ fn a_declared_series_is_waited_for_and_its_mean_is_known_when_it_is_as_narrow_as
     });
     assert!(narrow.0.is_some() && narrow.1 == Some(true), "{narrow:?}");
     assert!(wide.2 > 500, "{wide:?}");
+}
+
+/// A stage that ends by time ends in the step that lasts beyond it, which is the longest one of a stall.
+#[test]
+fn the_stall_in_which_a_stage_ends_is_in_its_figures() {
+    const STEPS: usize = 2005;
+    let limit = Constraint { metric: "train.throughput".into(), op: Op::AtLeast, limit: 50e3 };
+    let policy = StopPolicy { constraints: vec![limit], ..policy(&[]) };
+    let mut controller = Controller::new(policy, context());
+    let mut dur_ns = vec![MS; STEPS - 1];
+    dur_ns.push(1000 * MS);
+    let whole_s = 3.004;
+    let steps = WorkerEvent::Steps(StepBatch {
+        phase: Phase::Train,
+        items: 64,
+        start_ns: 0,
+        dur_ns,
+        wait_ns: Vec::new(),
+        gap_ns: Vec::new(),
+        fetch_ns: Vec::new(),
+        loss: None,
+    });
+    let _ = feed(
+        &mut controller,
+        &[say(0, WorkerEvent::Phase { phase: Phase::Train }), say(3004 * MS, steps)],
+    );
+    let rows = controller.rows(Some(&ended(StopReason::Completed)));
+    for (metric, figure) in [
+        ("train.throughput", 64.0 * STEPS as f64 / whole_s),
+        ("train.step_latency_mean", whole_s / STEPS as f64),
+    ] {
+        let found = row(&rows, metric);
+        assert!((found.estimate.unwrap() / figure - 1.0).abs() < 1e-9, "{found:?}");
+        assert_eq!(found.samples, STEPS as u64, "{found:?}");
+    }
+    assert_eq!(row(&rows, "train.step_latency_p50").samples, STEPS as u64);
+    let found = verdict(&controller, StopReason::Completed, &StopDetail::Unknown);
+    assert_ne!(found.verdict, Feasibility::Feasible, "{}", found.said());
 }
