@@ -7,6 +7,7 @@ use super::{Handed, bmf, gha, journal, openmetrics};
 use crate::event::{AxisValue, Note, Num};
 use crate::metric::{Better, MetricId};
 use crate::report::front::{FrontReport, Mark};
+use crate::report::summary::SummaryRow;
 
 /// It would pass for the peak, and a later run that saw all of it for a regression.
 #[test]
@@ -23,7 +24,7 @@ fn a_peak_that_is_a_lower_end_is_handed_on_by_no_format() {
         let lines = lines.filter(|line| line.starts_with("perftune_memory_peak")).count();
         let bmf: serde_json::Value =
             serde_json::from_str(&text(|out| bmf::write(out, of))).unwrap();
-        let of_cell = bmf[&of.records[0].cell].as_object().map_or(0, |figures| {
+        let of_cell = bmf[format!("{}/run", of.records[0].cell)].as_object().map_or(0, |figures| {
             figures.keys().filter(|name| name.starts_with("memory_peak")).count()
         });
         (lines > 0, of_cell)
@@ -32,6 +33,33 @@ fn a_peak_that_is_a_lower_end_is_handed_on_by_no_format() {
     let lost =
         bmf::write(&mut io::sink(), &whole).unwrap() - bmf::write(&mut io::sink(), &less).unwrap();
     assert_eq!(lost, 1, "and nothing else");
+}
+
+/// A measure is followed from cell to cell and from day to day by its name.
+#[test]
+fn a_measure_of_a_long_name_has_the_same_name_in_each_cell() {
+    let whole = handed();
+    let long = |end: &str| format!("{}{end}", "a".repeat(48));
+    let row = |cell: &str, end: &str, mean: f64| {
+        let row = whole.summary.iter().find(|row| row.mean.is_some()).unwrap().clone();
+        SummaryRow {
+            cell: cell.into(),
+            phase: "run".into(),
+            metric: long(end).as_str().into(),
+            mean: Some(mean),
+            ..row
+        }
+    };
+    let summary = [row("one", "x", 1.0), row("one", "y", 2.0), row("other", "y", 3.0)];
+    let of = Handed { summary: &summary, ..whole };
+    let written = text(|out| bmf::write(out, &of));
+    let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+    let name = |cell: &str, mean: f64| {
+        let measures = written[cell].as_object().unwrap();
+        measures.iter().find(|(_, metric)| metric["value"] == mean).unwrap().0.clone()
+    };
+    assert_eq!(name("one/run", 2.0), name("other/run", 3.0));
+    assert_ne!(name("one/run", 1.0), name("one/run", 2.0));
 }
 
 /// What takes more than a step for each row would be seen: each cell has settings of its own.
