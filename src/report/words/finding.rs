@@ -39,9 +39,13 @@ pub fn remedy(finding: &Finding, is_command: bool) -> Option<&'static str> {
     let constraint = finding.constraint.as_ref().filter(|_| finding.ruling == Ruling::Open)?;
     let whole = constraint.metric.def().is_some_and(MetricDef::is_of_model);
     Some(match &finding.evidence {
-        Evidence::Bounds { load: Some(_), .. } => {
-            "a load that the model keeps up with, or a load generator that does not compete with it"
+        Evidence::Bounds { load: Some(Note::GeneratorBound { .. }), .. } => {
+            "a machine that does nothing else meanwhile, or a load generator that takes less time itself"
         }
+        Evidence::Bounds { load: Some(Note::Unplayed), .. } => {
+            "a worker that plays this load pattern"
+        }
+        Evidence::Bounds { load: Some(_), .. } => "a load that the model keeps up with",
         Evidence::Bounds { .. } | Evidence::NoLook if is_command => {
             "a longer run narrows its bounds: more work in the command itself; more runs of this length do not, since each run \
              is judged alone"

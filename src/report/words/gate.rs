@@ -336,7 +336,7 @@ pub fn gate_note(note: &GateNote) -> String {
             format!("`{cell}` is retired, but the candidate has it, so it was judged")
         }
         GateNote::IdleRetired { cell, present: false } => {
-            format!("`{cell}` is retired and neither side has it")
+            format!("`{cell}` is retired; neither side has a run of it")
         }
         GateNote::Turned { metric } => {
             format!("the gate reverses the direction that `{metric}` has by default")
@@ -738,7 +738,7 @@ mod tests {
             ),
             (
                 GateNote::IdleRetired { cell: cell(), present: false },
-                "`mlp` is retired and neither side has it",
+                "`mlp` is retired; neither side has a run of it",
             ),
             (
                 GateNote::Turned { metric: "memory.peak".into() },

@@ -182,7 +182,12 @@ fn an_undecided_limit_says_what_would_decide_it() {
             bounds(None),
             "longer stages narrow its bounds (max_time and max_requests of [serve]",
         ),
-        (&latency, bounds(Some(Note::Unplayed)), "a load that the model keeps up with"),
+        (&latency, bounds(Some(Note::Unplayed)), "a worker that plays this load pattern"),
+        (
+            &latency,
+            bounds(Some(Note::GeneratorBound { share: Num(0.9) })),
+            "a machine that does nothing else meanwhile",
+        ),
         (&latency, Evidence::NotReached, "a run that ends by itself"),
         (&accuracy, missing(), "training to the end: --full"),
         (&accuracy, Evidence::Untrained { value }, "training to the end: --full"),
