@@ -224,7 +224,8 @@ impl SessionList {
             let _ = writeln!(text, "{} is gone: no check passes without it", path.display());
         }
         if self.machines.is_empty() {
-            let _ = writeln!(text, "{} holds no session yet", self.store);
+            let yet = if self.lost.is_empty() { "yet" } else { "any more" };
+            let _ = writeln!(text, "{} holds no session {yet}", self.store);
         }
         text.trim_end().to_owned() + "\n"
     }

@@ -175,6 +175,14 @@ fn nothing_less_in_a_stored_baseline_or_its_candidate_turns_red_into_green() {
     assert!(listed.stdout.contains("is gone"), "{listed:#?}");
     let promoted = lab.call(&["baseline", "promote", "2", "--reason", "x"]).exits(2);
     assert!(promoted.stderr.contains("is gone"), "{promoted:#?}");
+    // With none left nobody is told that there never was one.
+    for name in stored.iter().filter(|name| name.matches('/').count() == 2) {
+        let _ = fs::remove_file(lab.path(name));
+    }
+    let shown = lab.call(&["check", "baseline", "results/t"]).exits(2);
+    assert!(shown.stderr.contains("lacks 10 stored sessions that it held"), "{shown:#?}");
+    let listed = lab.call(&["baseline", "list"]).exits(0);
+    assert!(listed.stdout.contains("holds no session any more"), "{listed:#?}");
 }
 
 #[test]

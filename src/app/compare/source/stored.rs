@@ -55,6 +55,16 @@ pub(super) fn read(
         let others = others.filter(|session| !is_own(session));
         sessions = others.max_by_key(|session| session.time()).into_iter().collect();
     }
+    let lost = baseline::lost(root)?;
+    if let Some(first) = lost.first().filter(|_| sessions.is_empty()) {
+        let gone = counted(lost.len(), "stored session");
+        return Err(Fault::new(format!(
+            "{} holds no session to compare with, and lacks {gone} that it held, {} first",
+            root.display(),
+            first.display()
+        ))
+        .hint("restore what is gone: sessions are never removed"));
+    }
     if sessions.is_empty() {
         let what = if shelves.is_empty() {
             "no session yet"
@@ -76,7 +86,7 @@ pub(super) fn read(
         None => format!("compared with {used} of this machine"),
     };
     let notes = vec![note + &outlying(&left_out)];
-    let lost = baseline::lost(root)?.iter().map(|path| path.display().to_string()).collect();
+    let lost = lost.iter().map(|path| path.display().to_string()).collect();
     Ok(RecordedSide { side: side(root, sessions), notes, lost, in_turn: false, gate: None })
 }
 
