@@ -85,19 +85,22 @@ def step(items, dur_s, fetch_s=None):
         flush()
 
 
+def _first(batch):
+    members = list(batch.values()) if hasattr(batch, "values") else batch
+    return members[0] if isinstance(members, (list, tuple)) and members else None
+
+
 def size(batch):
-    """How many samples a batch has: the length of the first tensor in it."""
-    while not hasattr(batch, "shape"):
-        if hasattr(batch, "values"):
-            batch = list(batch.values())
-        if not isinstance(batch, (list, tuple)) or not batch:
-            break
-        if not hasattr(batch[0], "shape") and not isinstance(batch[0], (list, tuple, dict)):
-            break
-        batch = batch[0]
-    shape = getattr(batch, "shape", None)
-    if shape is not None:
-        return int(shape[0]) if len(shape) else 1
+    """How many samples a batch has: the length of the first tensor in it. Of plain Python, a list has one in each entry, and a
+    tuple or a dict is taken for inputs and labels."""
+    records = isinstance(batch, list) and (isinstance(_first(batch), tuple) or hasattr(_first(batch), "values"))
+    tensor = None if records else batch
+    while tensor is not None and not hasattr(tensor, "shape"):
+        tensor = _first(tensor)
+    if tensor is not None:
+        return int(tensor.shape[0]) if len(tensor.shape) else 1
+    while not isinstance(batch, list) and _first(batch) is not None:
+        batch = _first(batch)
     return len(batch) if hasattr(batch, "__len__") and len(batch) else 1
 
 

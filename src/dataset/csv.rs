@@ -104,7 +104,7 @@ impl<'a> Table<'a> {
             let wanted = if values + 1 == wanted {
                 format!("{values} values and a label")
             } else {
-                format!("{wanted}, as the header has")
+                format!("{wanted}, as the header of the training data has")
             };
             return Err(self.damaged(format!("has {found} columns, expected {wanted}")));
         }

@@ -30,5 +30,21 @@ if child == 0:
     perftune.log(f1=0.1)
     sys.exit(0)
 os.waitpid(child, 0)
-for batch, samples in [([[1, 2], [3, 4], [5, 6]], 2), ((Batch(7), Batch(1)), 7), ([1, 2, 3], 3), (Batch(4), 4), (5, 1)]:
+rows, labels = [[0.5] * 7] * 32, [1] * 32
+for batch, samples in [
+    ((Batch(7), Batch(1)), 7),
+    ([Batch(7), Batch(1)], 7),
+    ({"x": {"y": Batch(4)}}, 4),
+    (Batch(4), 4),
+    # Of plain Python: inputs and labels, rows, and records.
+    ((rows, labels), 32),
+    ({"x": rows, "y": labels}, 32),
+    (rows, 32),
+    ([((1, 2), 0)] * 32, 32),
+    ([{"x": Batch(7), "y": 0}] * 32, 32),
+    ([[1, 2], [3, 4], [5, 6]], 3),
+    ([1, 2, 3], 3),
+    ((), 1),
+    (5, 1),
+]:
     assert perftune.size(batch) == samples, (batch, samples)
