@@ -78,7 +78,7 @@ pub(super) fn verified(folder: &Path) -> Result<(), Fault> {
     verified.map_err(|error| Fault::new(error_text(&error)))
 }
 
-/// The sizes of the data sets of the runs that the native worker makes.
+/// The data sets of the runs that the native worker makes.
 pub(super) fn rows(runs: &[PlannedRun]) -> BTreeMap<String, DataRows> {
     let mut found = BTreeMap::new();
     for run in runs {
@@ -88,7 +88,8 @@ pub(super) fn rows(runs: &[PlannedRun]) -> BTreeMap<String, DataRows> {
         // One that cannot be read has been reported before.
         if let Ok(data) = DataSet::open(&run.job.dataset_dir) {
             let manifest = data.manifest();
-            let rows = DataRows { train: manifest.train_rows, test: manifest.test_rows };
+            let (train, test) = (manifest.train_rows, manifest.test_rows);
+            let rows = DataRows { train, test, sha256: data.identity().ok() };
             found.insert(run.job.dataset.clone(), rows);
         }
     }

@@ -57,6 +57,35 @@ fn a_table_becomes_a_data_set_that_a_grid_runs_on() {
     lab.call(&["dataset", "check", "./mine"]).exits(0);
 }
 
+/// Runs on the data of before and of now have no mean.
+#[test]
+fn runs_on_data_that_have_changed_since_are_not_gone_on_with() {
+    let lab = lab("letters.csv", letters());
+    lab.call(&["dataset", "add", "letters.csv"]).exits(0);
+    let run = |more: &[&str]| {
+        lab.run(&[&["--set", "train.epochs=1", "--set", "serve.enabled=false"], more].concat())
+    };
+    run(&["--repeat", "1"]).exits(0);
+    run(&["--repeat", "2", "--resume"]).exits(0);
+    let description = lab.path("datasets/letters/dataset.toml");
+    let before = fs::read_to_string(&description).unwrap();
+    fs::write(lab.path("letters.csv"), letters().replace("1,1,B", "1,1,A")).unwrap();
+    lab.call(&["dataset", "add", "letters.csv", "--force"]).exits(0);
+    let shown = run(&["--repeat", "3", "--resume"]).exits(2);
+    assert!(shown.stderr.contains("the data set `letters` has changed since"), "{shown:#?}");
+    // A file that nobody has a checksum of is read.
+    let unsaid = |text: &str| {
+        let kept = text.lines().filter(|line| !line.contains("sha256"));
+        kept.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    fs::write(&description, unsaid(&before)).unwrap();
+    run(&["--repeat", "1", "--fresh"]).exits(0);
+    fs::write(lab.path("letters.csv"), letters().replace("2,2,A", "2,2,B")).unwrap();
+    let shown = run(&["--repeat", "2", "--resume"]).exits(2);
+    assert!(shown.stderr.contains("use --fresh to replace the results"), "{shown:#?}");
+    run(&["--repeat", "2", "--fresh"]).exits(0);
+}
+
 #[test]
 fn what_changed_is_found_and_the_others_are_checked_all_the_same() {
     let lab = lab("letters.csv", letters());

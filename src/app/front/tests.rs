@@ -46,7 +46,7 @@ fn front(records: &[RunRecord], rows: Option<u64>) -> FrontReport {
 
 fn by(objectives: &[Objective], records: &[RunRecord], rows: Option<u64>) -> FrontReport {
     let summary = summaries(records, &Asked::default());
-    let rows = rows.map(|test| ("digits".to_owned(), DataRows { train: 1437, test }));
+    let rows = rows.map(|test| ("digits".to_owned(), DataRows { train: 1437, test, sha256: None }));
     let comparison = Comparison {
         objectives,
         summary: indexed(&summary),

@@ -104,14 +104,15 @@ fn unlike(one: &Part, other: &Part) -> Option<String> {
         return Some(said(&found.key, &found.before, &found.now));
     }
     for (name, rows) in &a.datasets {
-        if let Some(others) = b.datasets.get(name).filter(|others| *others != rows) {
-            let count = |rows: u64| Value::from(rows);
-            return Some(said(
-                &format!("samples of {name}"),
-                &count(rows.train),
-                &count(others.train),
-            ));
-        }
+        let Some(others) = b.datasets.get(name).filter(|others| rows.differs(others)) else {
+            continue;
+        };
+        let count = |rows: u64| Value::from(rows);
+        return Some(if rows.train == others.train {
+            format!("the data of `{name}` are others in {} than in {}", one.name, other.name)
+        } else {
+            said(&format!("samples of {name}"), &count(rows.train), &count(others.train))
+        });
     }
     let tables = (tables(one), tables(other));
     for (name, table) in &tables.0 {

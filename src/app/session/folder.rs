@@ -3,7 +3,7 @@
 //! In which order runs are made is left to the session. Invariant: a run that is whole is not made again, and until a
 //! session begins nothing is changed but what the request asks for.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::checks;
@@ -25,7 +25,7 @@ use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, Machine, Sampler};
 use crate::schedule::Visit;
 use crate::store::json::sealed;
-use crate::store::{EARLIER, Existing, MachineHead, ManifestHead, Results};
+use crate::store::{DataRows, EARLIER, Existing, MachineHead, ManifestHead, Results};
 
 /// The most cells whose figures are followed while they are measured.
 const FOLLOWED: usize = 100;
@@ -71,6 +71,8 @@ pub struct OpenFolder<'a> {
     maker: Maker,
     /// The records of runs that are whole, each beside its place in `prepared`.
     kept: Vec<Option<RunRecord>>,
+    /// The data sets of its runs.
+    datasets: BTreeMap<String, DataRows>,
 }
 
 impl<'a> OpenFolder<'a> {
@@ -81,7 +83,11 @@ impl<'a> OpenFolder<'a> {
         let finished = |run: &Prepared| results.finished(&run.spec.run, &run.recorded.tree());
         let kept: Result<Vec<_>, _> = prepared.iter().map(finished).collect();
         let kept = kept?;
-        Ok(Self { request, results, prepared, maker, kept })
+        let datasets = datasets::rows(request.runs);
+        if let Some(head) = results.manifest()? {
+            same_data(&head.datasets, &datasets, kept.iter().flatten())?;
+        }
+        Ok(Self { request, results, prepared, maker, kept, datasets })
     }
 
     /// This repeat of this cell, and its record, if it is whole.
@@ -130,11 +136,11 @@ impl<'a> OpenFolder<'a> {
         self,
         facts: &Rc<SessionFacts>,
     ) -> Result<(ActiveFolder<'a>, Option<String>), Fault> {
-        let Self { request, results, prepared, maker, kept } = self;
+        let Self { request, results, prepared, maker, kept, datasets } = self;
         let earlier = results.manifest()?;
         let before = earlier.as_ref().map(SessionIdentity::of);
         let machines = earlier.as_ref().map(ManifestHead::each_machine).unwrap_or_default();
-        let all = AllRuns::new(&prepared, earlier, datasets::rows(request.runs));
+        let all = AllRuns::new(&prepared, earlier, datasets);
         let ordered: HashSet<&str> = prepared.iter().map(|run| &*run.spec.run).collect();
         let others = all.order.iter().filter(|run| !ordered.contains(run.as_str()));
         let others = others.map(|run| results.record(run)).collect::<Result<Vec<_>, _>>()?;
@@ -172,6 +178,23 @@ impl<'a> OpenFolder<'a> {
         folder.write_manifest()?;
         Ok((folder, warning))
     }
+}
+
+/// An error where a run that is kept was made with other data than its data set has now.
+fn same_data<'r>(
+    before: &BTreeMap<String, DataRows>,
+    now: &BTreeMap<String, DataRows>,
+    kept: impl IntoIterator<Item = &'r RunRecord>,
+) -> Result<(), Fault> {
+    let changed = |name: &str| Some(before.get(name)?.differs(now.get(name)?));
+    let found = kept.into_iter().find(|run| changed(&run.job.dataset) == Some(true));
+    found.map_or(Ok(()), |run| {
+        let (run, name) = (&run.run, &run.job.dataset);
+        Err(Fault::new(format!(
+            "the data set `{name}` has changed since {run} was measured: its files or its dataset.toml are others"
+        ))
+        .hint("use --fresh to replace the results, or --out for a new folder"))
+    })
 }
 
 /// The accelerators that will be sampled.

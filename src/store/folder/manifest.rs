@@ -120,13 +120,24 @@ impl Recorded {
     }
 }
 
-/// How many samples a data set has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How many samples a data set has, and which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataRows {
     /// Samples of the training part, those that are held out for validation included.
     pub train: u64,
     /// Samples of the test part.
     pub test: u64,
+    /// A SHA-256 over its description and its files; absent in folders of before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl DataRows {
+    /// Whether it is known that these are not the same data.
+    pub fn differs(&self, other: &Self) -> bool {
+        let known = self.sha256.is_some() && other.sha256.is_some();
+        (self.train, self.test) != (other.train, other.test) || known && self.sha256 != other.sha256
+    }
 }
 
 /// The runs of a folder that are from one machine, where not all of them are.
