@@ -275,7 +275,7 @@ fn whatever_answers_there_is_a_figure_or_a_reason() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(case) = next() {
-                    check(case)
+                    check(case);
                 }
             });
         }
