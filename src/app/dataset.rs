@@ -60,7 +60,11 @@ pub fn add(request: &AddRequest<'_>) -> Result<Added, Fault> {
     let offer = Offer::of(&path).map_err(said)?;
     let text = offer.text(&name, request.label);
     // As if it lay there: places in it are shown by the name of the file that would be written.
-    let found = DataSet::described(&text, &file).map_err(said)?;
+    let unwritten = |error| {
+        said(error)
+            .hint(format!("nothing was written: {} is the file that would be", file.display()))
+    };
+    let found = DataSet::described(&text, &file).map_err(unwritten)?;
     found.check().map_err(said)?;
     let text = offer.described(&found, &base).map_err(said)?;
     DataSet::described(&text, &base.join(MANIFEST)).map_err(said)?;

@@ -39,6 +39,11 @@ fn a_table_becomes_a_data_set_that_a_grid_runs_on() {
     let lab = lab("letters.csv", letters());
     let seen = lab.call(&["dataset", "add", "letters.csv", "--dry-run"]);
     insta::assert_snapshot!("dataset_add_dry_run", shown(&lab, &seen));
+    let wrong = lab.call(&["dataset", "add", "letters.csv", "--label", "skyy"]).exits(2);
+    assert!(
+        wrong.stderr.contains("nothing was written: datasets/letters/dataset.toml"),
+        "{wrong:#?}"
+    );
     assert!(!lab.path("datasets").exists());
     let added = lab.call(&["dataset", "add", "letters.csv"]).exits(0);
     assert_eq!(added.stdout, seen.stdout);
