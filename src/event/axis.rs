@@ -560,6 +560,9 @@ pub const COLUMNS: &[&str] = &[
 /// The key of the budget of a training.
 const EPOCHS: &str = "train.epochs";
 
+/// The beginning of the SHA-256 of a cell's data, among what makes it the same work; what is older does not tell of it.
+pub const DATA: &str = "dataset.sha256";
+
 /// The keys of what makes a cell the same work, and their values.
 pub fn settings(job: &JobSpec) -> impl Iterator<Item = (String, String)> {
     let axes = AxisList::of([job]);

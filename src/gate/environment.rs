@@ -9,6 +9,7 @@ use super::index::SideIndex;
 use super::policy::GatePolicy;
 use super::reason::GateNote;
 use super::unlike::{MachineDoubt, OtherSetting};
+use crate::event::axis::DATA;
 use crate::event::fingerprint::{Fingerprint, FingerprintDifference};
 use crate::event::{Arm, AxisDef, AxisList};
 
@@ -101,8 +102,9 @@ fn settings(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> Vec<OtherSet
     for (cell, new) in &candidate.cells {
         let Some(base) = baseline.cells.get(cell) else { continue };
         for key in axes.setting_keys() {
-            // Where an axis of one's own is not told of there was none.
-            let is_own = axes.find(key).is_some_and(|axis| axes.def(axis).is_own());
+            // Where an axis of one's own is not told of there was none; which data it was is told since a version alone.
+            let own = axes.find(key).filter(|axis| axes.def(*axis).is_own());
+            let is_own = own.is_some() && key != DATA;
             let without = is_own.then_some("-");
             let (base, new) = (base.values_of(key, without), new.values_of(key, without));
             if base.is_empty() || new.is_empty() || base == new {

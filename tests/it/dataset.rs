@@ -78,6 +78,13 @@ fn runs_on_data_that_have_changed_since_are_not_gone_on_with() {
     lab.call(&["dataset", "add", "letters.csv", "--force"]).exits(0);
     let shown = run(&["--repeat", "3", "--resume"]).exits(2);
     assert!(shown.stderr.contains("the data set `letters` has changed since"), "{shown:#?}");
+    // Nor are they one build and another.
+    run(&["--repeat", "2", "--out", "results/other"]).exits(0);
+    let shown = lab.call(&["check", "results/t", "results/other"]).exits(4);
+    assert!(shown.stdout.contains("dataset.sha256 is `"), "{shown:#?}");
+    lab.call(&["baseline", "add", "results/t"]).exits(0);
+    let shown = lab.call(&["check", "baseline", "results/other"]).exits(4);
+    assert!(shown.stdout.contains("dataset.sha256 is `"), "{shown:#?}");
     // A file that nobody has a checksum of is read.
     let unsaid = before.lines().filter(|line| !line.contains("sha256")).collect::<Vec<_>>();
     fs::write(&description, unsaid.join("\n")).unwrap();

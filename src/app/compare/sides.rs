@@ -220,7 +220,8 @@ impl ComparedSides {
                 "the candidate has no {}, which the baseline has: what is not measured cannot pass",
                 first_of(&lost, SHOWN)
             ))
-            .hint("cells that are given up are named in [gate.retired], each with the date and the reason"));
+            .hint("cells that are given up are named in [gate.retired], each with the date and the reason")
+            .hint("an axis with one value is not in the names of cells: one that keeps a single value keeps the other too, left out with [[exclude]] or --only"));
         }
         let common: Vec<String> =
             cells(&baseline.plan).filter(|cell| new.contains(cell)).map(str::to_owned).collect();

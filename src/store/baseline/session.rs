@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::event::axis::settings;
 use crate::event::{MetricRow, RunRecord, RunStatus};
 
 use super::stored::{BaselineError, Promotion, StoredFigure, StoredRun, StoredSession};
@@ -37,7 +36,8 @@ impl StoredSession {
                 cells.push(record.cell.clone());
             }
         }
-        let runs: Vec<StoredRun> = records.iter().map(StoredRun::of).collect();
+        let stored = |record| StoredRun::of(record, head.settings(record));
+        let runs: Vec<StoredRun> = records.iter().map(stored).collect();
         let measured = |run: &StoredRun| run.figures.iter().any(|figure| figure.value.is_some());
         if !runs.iter().any(measured) {
             return Err(unfit("none of its runs has measured anything"));
@@ -88,7 +88,7 @@ impl Promotion {
 }
 
 impl StoredRun {
-    fn of(record: &RunRecord) -> Self {
+    fn of(record: &RunRecord, settings: BTreeMap<String, String>) -> Self {
         let figure = |row: &MetricRow| StoredFigure {
             phase: row.phase.clone(),
             metric: row.metric.clone(),
@@ -102,7 +102,7 @@ impl StoredRun {
             cell: record.cell.clone(),
             repeat: record.repeat,
             status: record.status,
-            settings: settings(&record.job).collect(),
+            settings,
             figures: record.metrics.iter().map(figure).collect(),
         }
     }

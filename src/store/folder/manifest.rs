@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::event::{Fingerprint, Objective};
+use crate::event::axis::{DATA, settings};
+use crate::event::{Fingerprint, Objective, RunRecord};
 use crate::store::error::StoreError;
 use crate::store::json;
 
@@ -57,6 +58,13 @@ pub struct ManifestHead {
 }
 
 impl ManifestHead {
+    /// What makes a run's cell the same work, its data included where these are known.
+    pub fn settings(&self, record: &RunRecord) -> BTreeMap<String, String> {
+        let data = self.datasets.get(&record.job.dataset).and_then(|data| data.sha256.as_deref());
+        let data = data.map(|sum| (DATA.to_owned(), sum.chars().take(12).collect()));
+        settings(&record.job).chain(data).collect()
+    }
+
     /// The machines that its runs are from, where all are from one that one.
     pub fn each_machine(&self) -> Vec<MachineHead> {
         if self.machines.is_empty() {

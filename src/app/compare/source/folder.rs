@@ -2,11 +2,11 @@
 //!
 //! The rest of the logs is not read. Invariant: a record that cannot be read is an error, never a run less.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::side::{Origin, RecordedSide, absent};
 use crate::app::Fault;
-use crate::event::axis::settings;
 use crate::event::{MetricRow, Note, RunRecord};
 use crate::gate::{Figure, GateRun};
 use crate::report::{ending::failure_text, words};
@@ -37,7 +37,10 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
         })?;
         runs.push(record.map_or_else(
             || absent(run, &origin.session, "it was not started, or did not end".to_owned()),
-            |record| gate_run(record, &origin.session),
+            |record| {
+                let settings = head.settings(&record);
+                gate_run(record, settings, &origin.session)
+            },
         ));
     }
     let side = origin.side(name.to_string(), runs);
@@ -45,7 +48,7 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
     Ok(RecordedSide { side, notes, lost, in_turn: head.in_turn, gate: head.gate.clone() })
 }
 
-fn gate_run(record: RunRecord, session: &str) -> GateRun {
+fn gate_run(record: RunRecord, settings: BTreeMap<String, String>, session: &str) -> GateRun {
     let why = record.failure.as_ref().map(failure_text);
     let pairing = record.pairing;
     let session = pairing.as_ref().map_or(session, |pairing| &pairing.session);
@@ -56,7 +59,7 @@ fn gate_run(record: RunRecord, session: &str) -> GateRun {
         repeat: record.repeat,
         pairing,
         status: Some(record.status),
-        settings: settings(&record.job).collect(),
+        settings,
         why: why.unwrap_or_else(|| words::stop(&record.stop.detail)),
         figures: record.metrics.iter().map(figure).collect(),
     }
