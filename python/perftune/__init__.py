@@ -93,8 +93,7 @@ def _first(batch):
 def size(batch):
     """How many samples a batch has: the length of the first tensor in it. Of plain Python, a list has one in each entry, and a
     tuple or a dict is taken for inputs and labels."""
-    records = isinstance(batch, list) and (isinstance(_first(batch), tuple) or hasattr(_first(batch), "values"))
-    tensor = None if records else batch
+    tensor = batch
     while tensor is not None and not hasattr(tensor, "shape"):
         tensor = _first(tensor)
     if tensor is not None:

@@ -35,13 +35,15 @@ for batch, samples in [
     ((Batch(7), Batch(1)), 7),
     ([Batch(7), Batch(1)], 7),
     ({"x": {"y": Batch(4)}}, 4),
+    # What a loader makes of samples that are a dict and a label.
+    ([{"x": Batch(4), "z": Batch(4)}, Batch(4)], 4),
     (Batch(4), 4),
     # Of plain Python: inputs and labels, rows, and records.
     ((rows, labels), 32),
     ({"x": rows, "y": labels}, 32),
     (rows, 32),
     ([((1, 2), 0)] * 32, 32),
-    ([{"x": Batch(7), "y": 0}] * 32, 32),
+    ([{"x": 1, "y": 0}] * 32, 32),
     ([[1, 2], [3, 4], [5, 6]], 3),
     ([1, 2, 3], 3),
     ((), 1),
