@@ -77,7 +77,7 @@ fn figures(folder: &Path) -> Figures {
 }
 
 fn is_known(figures: &Figures) -> bool {
-    figures.values().all(|figure| figure.known)
+    !figures.is_empty() && figures.values().all(|figure| figure.known)
 }
 
 /// What pairs of invocations came to.
