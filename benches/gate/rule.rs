@@ -55,6 +55,7 @@ fn figures(values: [f64; 2]) -> Vec<Figure> {
             samples: Some(500),
             note: String::new(),
             of_worker: false,
+            unsaid: false,
         }
     };
     vec![figure(0), figure(1)]

@@ -473,6 +473,14 @@ impl Note {
         matches!(self, Self::AtLeast { .. } | Self::SharedPages)
     }
 
+    /// Whether the worker could have said the figure and did not.
+    pub const fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Self::NotReported | Self::NotReportedByCommand | Self::NoValue | Self::Figure { .. }
+        )
+    }
+
     /// Of a peak of what has come to its own end, and grows no more.
     #[must_use]
     pub fn of_what_is_over(self) -> Self {

@@ -256,10 +256,14 @@ impl<'i> Pair<'i> {
                 let counts = |column: &Column<'_>| (column.absent(), column.values.len());
                 let other = if side == Arm::Baseline { candidate } else { baseline };
                 let ((absent, runs), of_other) = (counts(column), counts(other));
-                let why = RowReason::Absent { side, absent, runs, of_other, note };
+                let unsaid = column.unsaid;
+                let why = RowReason::Absent { side, absent, runs, of_other, note, unsaid };
                 let short =
                     self.sides().iter().any(|(_, cell)| cell.is_some_and(|c| c.short.is_some()));
-                return Some(RowGap { why, lost: short || baseline.lost || candidate.lost });
+                // What the baseline says in every run and the candidate does not was there before.
+                let silenced = candidate.unsaid && baseline.absent() == 0;
+                let lost = short || silenced || baseline.lost || candidate.lost;
+                return Some(RowGap { why, lost });
             }
             let Short { has, others } = cell?.short?;
             Some(RowGap { why: RowReason::FewerRuns { side, has, others }, lost: true })

@@ -83,7 +83,8 @@ pub(super) fn tested(
                 [RowVerdict::Unreachable, RowVerdict::Inconclusive][usize::from(known.is_some())];
             // More runs like these are no help then.
             row.runs_needed = more.filter(|_| known.is_none());
-            row.why.push(known.map_or(why, |gap| &gap.why).clone());
+            row.why.extend(gap.as_ref().map(|gap| gap.why.clone()));
+            row.why.extend(Some(why).filter(|_| known.is_none()).cloned());
         }
         Reach::Untestable(why) => {
             row.verdict = RowVerdict::Inconclusive;

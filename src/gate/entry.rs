@@ -62,6 +62,8 @@ pub(super) struct Column<'i> {
     pub(super) too_few: Option<u64>,
     /// A value is absent and nothing says why.
     pub(super) lost: bool,
+    /// A value is absent since the worker did not say it.
+    pub(super) unsaid: bool,
 }
 
 impl<'i> Column<'i> {
@@ -86,6 +88,7 @@ impl<'i> Column<'i> {
                 let few = figure.samples.filter(|n| (1..FEW_SAMPLES).contains(n));
                 column.lost |= few.is_none() && figure.note.is_empty();
                 column.too_few = column.too_few.or(few);
+                column.unsaid |= figure.unsaid;
             }
         }
         column

@@ -62,14 +62,15 @@ pub(super) fn test(
     let found = paired_family(&tests, ask);
     let mut outcomes = found.tests.iter();
     let reach = rows.iter().zip(entries).map(|(row, entry)| {
+        let lacking = entry.gap.clone().map(|gap| RowGap { lost: gap.lost || row.lost, ..gap });
+        let gap = lacking.or_else(|| gap(row));
         if !reachable(row) {
-            let lacking = entry.gap.clone().map(|gap| RowGap { lost: gap.lost || row.lost, ..gap });
-            return unreachable(row, ask.alpha, lacking.or_else(|| gap(row)));
+            return unreachable(row, ask.alpha, gap);
         }
         match outcomes.next() {
             Some(Some(one)) => Reach::Tested(Finding {
                 runs: Some(RUNS * row.blocks.len()),
-                gap: gap(row).or_else(|| entry.gap.clone()),
+                gap,
                 floor: entry.floor,
                 callable: entry.floor,
                 ..Finding::of(one, 1, found.critical_up)

@@ -60,6 +60,8 @@ pub enum RowReason {
         of_other: (usize, usize),
         /// What is said of it; may be empty.
         note: String,
+        /// The worker did not say it: longer runs may not have it either.
+        unsaid: bool,
     },
     /// Runs of a comparison in turns were not made, or were ended by the user.
     Unfinished {

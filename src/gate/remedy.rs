@@ -33,7 +33,7 @@ impl RowReason {
             Self::MoreRuns { least, most } => Some(Remedy::Runs { least: *least, most: *most }),
             Self::MoreSessions { other_days } => Some(Remedy::Sessions { other_days: *other_days }),
             Self::RunsTellNothing | Self::OneHasIt => Some(Remedy::Sessions { other_days: false }),
-            Self::Absent { .. } | Self::TooFew { .. } | Self::BrokenBlocks { .. } => {
+            Self::Absent { unsaid: false, .. } | Self::TooFew { .. } | Self::BrokenBlocks { .. } => {
                 Some(Remedy::LongerRuns)
             }
             Self::NearFloor => Some(Remedy::Floor),

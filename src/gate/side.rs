@@ -70,6 +70,8 @@ pub struct Figure {
     pub note: String,
     /// Only the worker knows it.
     pub of_worker: bool,
+    /// The worker said no value of it, although it could have.
+    pub unsaid: bool,
 }
 
 /// The phase and the metric of a figure.

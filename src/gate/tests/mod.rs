@@ -94,6 +94,7 @@ impl Lab {
                 samples: Some(500),
                 note: String::new(),
                 of_worker: false,
+                unsaid: false,
             }
         });
         GateRun {

@@ -473,6 +473,34 @@ fn figures_that_runs_lack_are_counted_on_both_sides() {
     }
 }
 
+/// What the baseline says in every run and the candidate in some only is not measured as before; what both say now and then is in doubt.
+#[test]
+fn a_figure_that_the_candidate_stopped_saying_in_some_runs_is_missing() {
+    for (silent, verdict, exit) in [
+        ([0, 0], Pass, 0),
+        ([0, 4], Missing, 5),
+        ([0, 15], Unreachable, 5),
+        ([4, 4], Inconclusive, 0),
+        ([4, 0], Inconclusive, 0),
+    ] {
+        let (mut baseline, mut candidate) = pair(18);
+        for (side, silent) in [&mut baseline, &mut candidate].into_iter().zip(silent) {
+            for run in side.runs.iter_mut().filter(|run| run.cell == "mlp").take(silent) {
+                let mut of_run = run.figures.iter_mut();
+                let figure = of_run.find(|figure| figure.metric == RATE).unwrap();
+                (figure.value, figure.samples, figure.unsaid) = (None, Some(0), true);
+                figure.note = "no value was reported in this stage".to_owned();
+            }
+        }
+        let found = judged(&baseline, &candidate);
+        let rate = row(&found, "mlp", RATE);
+        assert_eq!((rate.verdict, exits(&found).0), (verdict, exit), "{silent:?}");
+        let said = rate.why.iter().any(|why| matches!(why, RowReason::Absent { unsaid: true, .. }));
+        assert_eq!(said, silent != [0, 0], "{silent:?}");
+        assert_eq!(rate.remedy(), None, "{silent:?}");
+    }
+}
+
 /// What the catalogue gates may be absent; what the policy asks for may not, whichever metric it is.
 #[test]
 fn what_the_policy_gates_and_nobody_measured_is_missing() {

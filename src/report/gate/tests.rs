@@ -39,6 +39,7 @@ fn rows_whose_runs_lack_the_figure_are_not_told_to_make_more_of_them() {
         runs: 10,
         of_other: (0, 10),
         note,
+        unsaid: false,
     }];
     let text = report(&of(vec![lacking.clone()])).text(200);
     assert!(text.contains("more runs do not help") && !text.contains("--blocks"), "{text}");

@@ -79,6 +79,8 @@ fn figure(line: &CsvRow<'_>) -> Result<Figure, Fault> {
         value: line.number("estimate")?,
         samples: line.whole("samples")?,
         of_worker,
+        // A table has no more than the sentence.
+        unsaid: false,
         note: line.text("note").to_owned(),
     })
 }

@@ -46,7 +46,7 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::NothingJudged => "neither side has a judged figure of it".to_owned(),
         RowReason::NewUnjudged => "the cell is new, and none of its figures is judged".to_owned(),
         RowReason::Undelivered => "it is gated, and neither side measured it".to_owned(),
-        RowReason::Absent { side, absent, runs, of_other, note } => {
+        RowReason::Absent { side, absent, runs, of_other, note, .. } => {
             let why = if note.is_empty() { String::new() } else { format!(" ({note})") };
             let other = match of_other {
                 (0, _) => String::new(),
@@ -457,6 +457,7 @@ mod tests {
                     runs: 10,
                     of_other: (0, 9),
                     note: String::new(),
+                    unsaid: false,
                 },
                 "1 of 10 runs of the baseline have no such figure",
             ),
@@ -467,6 +468,7 @@ mod tests {
                     runs: 10,
                     of_other: (3, 9),
                     note: "not read".to_owned(),
+                    unsaid: false,
                 },
                 "2 of 10 runs of the baseline and 3 of 9 of the candidate have no such figure (not read)",
             ),
