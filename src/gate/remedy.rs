@@ -33,9 +33,9 @@ impl RowReason {
             Self::MoreRuns { least, most } => Some(Remedy::Runs { least: *least, most: *most }),
             Self::MoreSessions { other_days } => Some(Remedy::Sessions { other_days: *other_days }),
             Self::RunsTellNothing | Self::OneHasIt => Some(Remedy::Sessions { other_days: false }),
-            Self::Absent { unsaid: false, .. } | Self::TooFew { .. } | Self::BrokenBlocks { .. } => {
-                Some(Remedy::LongerRuns)
-            }
+            Self::Absent { unsaid: false, .. }
+            | Self::TooFew { .. }
+            | Self::BrokenBlocks { .. } => Some(Remedy::LongerRuns),
             Self::NearFloor => Some(Remedy::Floor),
             _ => None,
         }

@@ -484,7 +484,12 @@ fn the_self_test_shows_that_the_gate_can_fire_and_says_where_it_cannot() {
         assert!(below.stderr.contains(&says), "{}", below.stderr);
         assert!(!below.stdout.contains("do not trust"), "{}", below.stdout);
     }
+    // Nor does one whose floors are larger than the usual slowdown fail the test: it is given a larger one.
+    fs::write(lab.path("wide.toml"), "[gate]\nfloor = \"25%\"\n").unwrap();
+    let wide = lab.call(&["check", "--self-test", "--gate", "wide.toml"]).exits(0);
+    assert!(wide.stdout.contains("candidate slower by 39%"), "{}", wide.stdout);
+    lab.call(&["check", "--self-test", "--gate", "wide.toml", "--slowdown", "20%"]).exits(2);
     // A typo is no verdict on the gate.
     lab.call(&["check", "--self-test", "--slowdown", "fast"]).exits(2);
-    assert_eq!(lab.files(), ["grid.toml"]);
+    assert_eq!(lab.files(), ["grid.toml", "wide.toml"]);
 }

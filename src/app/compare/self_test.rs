@@ -50,6 +50,12 @@ const SEEDS: [u64; 2] = [1, 1_000_001];
 /// More blocks than this nobody makes.
 const MOST_BLOCKS: u32 = 40;
 
+/// How much slower it is made where nobody says, and the floors are not too large for it.
+const SLOWDOWN: Share = Share(0.2);
+
+/// So many times what is found in four of five comparisons is found in all but a few of a thousand.
+const CLEAR: f64 = 1.5;
+
 /// A folder for the time of a test.
 struct Scratch(PathBuf);
 
@@ -69,10 +75,11 @@ impl Drop for Scratch {
     }
 }
 
-/// Makes both comparisons, each by `measure`; `None`: the user has ended them.
+/// Makes both comparisons, each by `measure`; `None`: the user has ended them. Without a `slowdown` it is one that the gate is sure
+/// to find.
 pub fn self_test(
     mut policy: GatePolicy,
-    slowdown: Share,
+    slowdown: Option<Share>,
     mut measure: impl FnMut(&Comparison<'_>) -> Result<Measured, Fault>,
 ) -> Result<Option<[Proof; 2]>, Fault> {
     // The user's own cells are none of these, nor does the script have every figure that they gate.
@@ -109,26 +116,30 @@ pub fn self_test(
         Ok(Some(Proof { slowdown, blocks, judgement: comparison.judge(&measured)? }))
     };
     let Some(same) = proof("same", None)? else { return Ok(None) };
-    findable(slowdown, &same.judgement)?;
+    let slowdown = findable(slowdown, &same.judgement)?;
     let slowed = proof("slowed", Some(slowdown))?;
     Ok(slowed.map(|slowed| [same, slowed]))
 }
 
-/// Refuses a slowdown that is below what the gate can find: that it stays quiet then is no fault of it.
-fn findable(slowdown: Share, judgement: &Judgement) -> Result<(), Fault> {
+/// The slowdown that is to be found. One below what the gate finds is refused: that it stays quiet then is no fault of it.
+fn findable(asked: Option<Share>, judgement: &Judgement) -> Result<Share, Fault> {
     let is_time = |row: &&Row| row.metric.def().is_some_and(|metric| metric.unit == Unit::Seconds);
     let times = judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info).filter(is_time);
     let seen = times.filter_map(|row| Some((row.detectable?, row.floor)));
     let Some((least, floor)) = seen.min_by(|(one, _), (other, _)| one.total_cmp(other)) else {
-        return Ok(());
+        return Ok(asked.unwrap_or(SLOWDOWN));
     };
-    if slowdown.0 >= least {
-        return Ok(());
+    let Some(asked) = asked else {
+        let sure = (CLEAR * least * 100.0).ceil() / 100.0;
+        return Ok(Share(sure.max(SLOWDOWN.0)));
+    };
+    if asked.0 >= least {
+        return Ok(asked);
     }
     let what = format!(
         "--slowdown {} is less than this gate promises to find: with its floor of {} and the noise of the script it finds {} \
          in four of five comparisons",
-        percent(slowdown.0),
+        percent(asked.0),
         percent(floor),
         percent(least)
     );

@@ -3,7 +3,7 @@
 //! Invariant: it is the typed reasons of the rows that say what would help, so that no advice contradicts its row.
 
 use super::super::layout::counted;
-use super::super::words::{is_told, more_runs_a_side, more_sessions, row_reasons};
+use super::super::words::{is_told, more_runs_a_side, more_sessions, rounded_runs, row_reasons};
 use super::rows::{of, plain, probability};
 use crate::gate::unlike::MachineDoubt;
 use crate::gate::{
@@ -76,11 +76,13 @@ fn more_runs(rows: &[&Row], judgement: &Judgement) -> Option<String> {
     let known: Vec<_> = rows.iter().filter_map(needs).collect();
     // What settles all of them settles the one that needs most.
     let least = known.iter().map(|(least, _)| *least).max()?;
+    let most: Option<Vec<u32>> = known.iter().map(|(_, most)| *most).collect();
+    let most = most.and_then(|all| all.into_iter().max());
     let how = match judgement.design {
         Design::Paired { sessions: 1, blocks: made } => {
-            // A comparison is made anew: its blocks are drawn together.
-            let more = least.div_ceil(blocks::RUNS / 2) as usize;
-            format!("`perftune run --against` with --fresh and `--blocks {}`", made + more)
+            // A comparison is made anew: its blocks are drawn together. As many as the sentence says.
+            let more = rounded_runs(least, most).0.div_ceil(blocks::RUNS / 2) as usize;
+            format!("`perftune run --against` with --fresh and `--blocks {}` or more", made + more)
         }
         Design::Paired { .. } => {
             "--blocks of `perftune run --against`, 2 runs of each side a block".to_owned()
@@ -89,8 +91,6 @@ fn more_runs(rows: &[&Row], judgement: &Judgement) -> Option<String> {
             "--repeat of `perftune run`, or `perftune run GRID --against BASELINE`, which needs fewest".to_owned()
         }
     };
-    let most: Option<Vec<u32>> = known.iter().map(|(_, most)| *most).collect();
-    let most = most.and_then(|all| all.into_iter().max());
     let unsure = if is_told(least, most) {
         ""
     } else {

@@ -200,7 +200,8 @@ fn passed(value: Num, after_s: Num, of: &Constraint) -> String {
     if of.metric.def().is_some_and(|metric| metric.source == Source::CommandTime) {
         return format!("it has taken at least {shown}");
     }
-    format!("it reached {shown} and passed the limit after {} of the run", seconds(after_s.0))
+    let more = if shown == of.shown(of.limit) { "more than " } else { "" };
+    format!("it reached {more}{shown} and passed the limit after {} of the run", seconds(after_s.0))
 }
 
 type Ends = (Option<Num>, Option<Num>);

@@ -154,7 +154,7 @@ pub fn more_sessions(other_days: bool) -> &'static str {
 const WIDEST: u32 = 10;
 
 /// Both ends of a number of runs, rounded outward to one digit; the upper one where it is of use.
-fn rounded(least: u32, most: Option<u32>) -> (u32, Option<u32>) {
+pub fn rounded_runs(least: u32, most: Option<u32>) -> (u32, Option<u32>) {
     let digit = |runs: u32| 10_u32.pow(runs.max(1).ilog10());
     let least = least / digit(least) * digit(least);
     let most = most.map(|most| most.div_ceil(digit(most)) * digit(most));
@@ -163,12 +163,12 @@ fn rounded(least: u32, most: Option<u32>) -> (u32, Option<u32>) {
 
 /// Whether it is known well enough how many runs would tell.
 pub fn is_told(least: u32, most: Option<u32>) -> bool {
-    rounded(least, most).1.is_some()
+    rounded_runs(least, most).1.is_some()
 }
 
 /// `about 10 to 60`, `at least 10`: a number of runs as well as it is known so far.
 pub fn some_runs(least: u32, most: Option<u32>) -> String {
-    match rounded(least, most) {
+    match rounded_runs(least, most) {
         (least, Some(most)) if most == least => format!("about {least}"),
         (least, Some(most)) => format!("about {least} to {most}"),
         (least, None) => format!("at least {least}"),

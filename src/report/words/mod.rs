@@ -18,7 +18,9 @@ mod tests;
 
 pub use effect::lack_of_effect;
 pub use finding::{finding, remedy};
-pub use gate::{gate_note, is_told, more_runs_a_side, more_sessions, row_reasons, some_runs};
+pub use gate::{
+    gate_note, is_told, more_runs_a_side, more_sessions, rounded_runs, row_reasons, some_runs,
+};
 pub use note::{left_out, note, notes, notes_of, open, step, to_the_end, warnings, why};
 pub use stop::{asked, ended, left, remedies, rule, stop, verdict};
 

@@ -79,6 +79,10 @@ fn what_is_found_of_a_constraint() {
             broken(Evidence::Passed { value, after_s: Num(3.0) }),
             "is broken: it reached 12.1 ms and passed the limit after 3.00 s of the run".to_owned(),
         ),
+        (
+            broken(Evidence::Passed { value: Num(0.010_000_1), after_s: Num(3.0) }),
+            "is broken: it reached more than 10.0 ms and passed the limit after 3.00 s of the run".to_owned(),
+        ),
         (open(Evidence::NoSuchPhase), "is undecided: the run has no such stage".to_owned()),
         (
             open(Evidence::NoFigure { notes: notes(), trained: false }),
