@@ -8,6 +8,8 @@ PREFIX ?= $(HOME)/.local
 DESTDIR ?=
 GRID ?= configs/grid.toml
 ARGS ?=
+# Where cargo is told to build.
+RELEASE := $(or $(CARGO_TARGET_DIR),$(CARGO_BUILD_TARGET_DIR),target)/release
 # Parts that are off by default: `make install FEATURES="tpu images parquet"`.
 FEATURES ?=
 
@@ -29,7 +31,7 @@ build: $(LIBTORCH_STAMP)
 	$(CARGO) build --release --locked --features "$(FEATURES)"
 
 run: build
-	target/release/perftune run $(GRID) --fresh $(ARGS)
+	$(RELEASE)/perftune run $(GRID) --fresh $(ARGS)
 
 test: $(LIBTORCH_STAMP)
 	$(CARGO) test --locked --features "tpu images parquet" $(ARGS)
@@ -79,12 +81,12 @@ PIP_INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check --roo
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/perftune $(DESTDIR)$(PREFIX)/share/perftune \
 	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install target/release/perftune target/release/perftune-worker $(DESTDIR)$(PREFIX)/bin/
-	ldd target/release/perftune-worker | awk '$$3 ~ "^/" && $$3 !~ "^/(usr/)?lib" {print $$3}' | \
+	install $(RELEASE)/perftune $(RELEASE)/perftune-worker $(DESTDIR)$(PREFIX)/bin/
+	ldd $(RELEASE)/perftune-worker | awk '$$3 ~ "^/" && $$3 !~ "^/(usr/)?lib" {print $$3}' | \
 	    xargs -I{} install -m 644 {} $(DESTDIR)$(PREFIX)/lib/perftune/
 	cp -R datasets configs $(DESTDIR)$(PREFIX)/share/perftune/
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	target/release/perftune completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/perftune
+	$(RELEASE)/perftune completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/perftune
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/perftune $(DESTDIR)$(PREFIX)/bin/perftune-worker
