@@ -1,6 +1,6 @@
 //! From a test to a verdict, and to what would be needed for a better one.
 
-use super::entry::Entry;
+use super::entry::{Entry, RowGap};
 use super::family::{Finding, Reach};
 use super::policy::Role;
 use super::reason::RowReason;
@@ -77,14 +77,20 @@ pub(super) fn tested(
     let mut row = figures(entry);
     match reach {
         Reach::Unreachable { more, why, gap } => {
-            // The runs are there, and why they lack the figure is known.
-            let known = gap.as_ref().filter(|gap| !gap.lost);
-            row.verdict =
-                [RowVerdict::Unreachable, RowVerdict::Inconclusive][usize::from(known.is_some())];
-            // More runs like these are no help then.
-            row.runs_needed = more.filter(|_| known.is_none());
             row.why.extend(gap.as_ref().map(|gap| gap.why.clone()));
-            row.why.extend(Some(why).filter(|_| known.is_none()).cloned());
+            row.verdict = match gap {
+                // The runs are there, and why they lack the figure is known.
+                Some(gap) if !gap.lost => RowVerdict::Inconclusive,
+                // More runs would not say it either.
+                Some(RowGap { why: RowReason::Absent { unsaid: true, .. }, .. }) => {
+                    RowVerdict::Missing
+                }
+                _ => {
+                    row.runs_needed = *more;
+                    row.why.push(why.clone());
+                    RowVerdict::Unreachable
+                }
+            };
         }
         Reach::Untestable(why) => {
             row.verdict = RowVerdict::Inconclusive;
