@@ -53,6 +53,8 @@ pub fn judge(
     notes.extend(notes::own_sessions(&kept.own));
     notes.extend(environment.notes);
     notes.extend(notes::of_rows(&rows));
+    // From one session to the next a machine changes what nobody judges, too.
+    notes.extend(notes::apart(&aligned.entries, &rows, policy).filter(|_| in_turns));
     let outcome = match Outcome::of(&rows) {
         _ if refused => Outcome::Incomparable,
         outcome => outcome,

@@ -126,6 +126,21 @@ pub enum GateNote {
         /// How many.
         rows: usize,
     },
+    /// Figures that are not judged and are worse in every run of the candidate than in any of the baseline, in cells whose judged
+    /// ones show nothing.
+    Apart {
+        /// The cell of the first, which changed most.
+        cell: String,
+        /// Its stage.
+        phase: String,
+        /// Its metric.
+        #[serde(serialize_with = "MetricName::by_name")]
+        metric: MetricName,
+        /// Its change between the medians, as a share.
+        change: f64,
+        /// How many others.
+        more: usize,
+    },
     /// Rows in which no change could be found.
     Unreachable {
         /// How many.

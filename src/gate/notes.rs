@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::align::Aligned;
 use super::copies::same_figures;
+use super::entry::{Column, Entry};
 use super::index::SideIndex;
 use super::policy::{GatePolicy, Role, default_rule};
 use super::reason::{GateNote, RowReason};
 use super::side::IndexedRun;
-use super::verdict::{Row, RowVerdict};
+use super::verdict::{Outcome, Row, RowVerdict};
 use crate::event::Arm;
 
 /// Of sessions that were left out.
@@ -120,6 +121,48 @@ fn turned(policy: &GatePolicy) -> Vec<GateNote> {
         turned.then(|| GateNote::Turned { metric: metric.clone() })
     });
     turned.collect()
+}
+
+/// Fewer runs of either side than this may lie apart by chance: of equal builds 7 and 7 do in 1 of 3,432 rows.
+const FEWEST_APART: usize = 7;
+
+/// Of what nobody judges and is worse all the same. Where a judged figure of the cell is red it needs no telling.
+pub(super) fn apart(entries: &[Entry<'_>], rows: &[Row], policy: &GatePolicy) -> Option<GateNote> {
+    let red = |cell: &str| {
+        let mut of_cell = rows.iter().filter(|row| row.cell == cell);
+        of_cell.any(|row| row.verdict.outcome() >= Outcome::Regressed)
+    };
+    let is_asked = |entry: &&Entry<'_>| !policy.metrics.contains_key(&entry.metric);
+    let told = entries.iter().filter(|entry| entry.settled == Some(RowVerdict::Info));
+    let told = told.filter(|entry| entry.why.is_empty()).filter(is_asked);
+    let apart: Vec<(&Entry<'_>, f64)> = told
+        .filter_map(|entry| Some((entry, worse_in_every_run(entry)?)))
+        .filter(|(entry, _)| !red(entry.cell))
+        .collect();
+    let size = |change: f64| change.ln_1p().abs();
+    let (most, change) =
+        *apart.iter().max_by(|(_, one), (_, other)| size(*one).total_cmp(&size(*other)))?;
+    Some(GateNote::Apart {
+        cell: most.cell.to_owned(),
+        phase: most.phase.to_owned(),
+        metric: most.metric.clone(),
+        change,
+        more: apart.len() - 1,
+    })
+}
+
+/// The change between the medians, where every run of the candidate is worse than any of the baseline, and by the floor.
+fn worse_in_every_run(entry: &Entry<'_>) -> Option<f64> {
+    let sign = entry.rule.direction?.sign();
+    let worse = |column: &Column<'_>| {
+        let values: Vec<f64> = column.present().map(|(_, value)| sign * value).collect();
+        (values.len() >= FEWEST_APART).then_some(values)
+    };
+    let (baseline, candidate) = (worse(&entry.baseline)?, worse(&entry.candidate)?);
+    let most = baseline.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let change = entry.candidate.median()? / entry.baseline.median()? - 1.0;
+    let is_apart = candidate.iter().all(|value| *value > most);
+    (is_apart && change.is_finite() && change.abs() >= entry.floor).then_some(change)
 }
 
 /// Of what came out.

@@ -29,6 +29,8 @@ pub(super) const P25: &str = "train.step_latency_p25";
 pub(super) const P50: &str = "train.step_latency_p50";
 pub(super) const RATE: &str = "serve.throughput_p75";
 pub(super) const PEAK: &str = "memory.peak";
+/// The one of [`METRICS`] that is not gated.
+pub(super) const TOLD: &str = "train.throughput";
 
 /// What the figure of a cell's metric is multiplied by.
 pub(super) type Effect<'a> = &'a dyn Fn(&str, &str) -> f64;

@@ -473,6 +473,32 @@ fn figures_that_runs_lack_are_counted_on_both_sides() {
     }
 }
 
+/// A figure that nobody judges is named where every run of the candidate is worse, and nothing else of its cell is red.
+#[test]
+fn what_is_not_judged_and_is_worse_in_every_run_is_named() {
+    let named = |effect: Effect<'_>, policy: &GatePolicy| {
+        let (baseline, candidate) = Lab::new(19, 0.01).paired(10, effect);
+        let found = judge(&baseline, &candidate, policy).unwrap();
+        let note = found.notes.iter().find_map(|note| match note {
+            GateNote::Apart { cell, metric, change, more, .. } => {
+                Some((cell.clone(), metric.to_string(), (change * 10.0).round(), *more))
+            }
+            _ => None,
+        });
+        (note, exits(&found).0)
+    };
+    let usual = GatePolicy::default();
+    let halved = only("mlp", TOLD, 0.5);
+    let said = ("mlp".to_owned(), TOLD.to_owned(), -5.0, 0);
+    assert_eq!(named(&halved, &usual), (Some(said), 0));
+    // Of equal sides, one that is better, one below the floor, what was asked to be told only, and a cell that is red: nothing.
+    assert_eq!(named(&none, &usual).0, None);
+    assert_eq!(named(&only("mlp", TOLD, 2.0), &usual).0, None);
+    assert_eq!(named(&only("mlp", TOLD, 0.955), &usual).0, None);
+    assert_eq!(named(&halved, &policy(TOLD, rule(Role::Info))).0, None);
+    assert_eq!(named(&slower(1.5), &usual), (None, 1));
+}
+
 /// What the baseline says in every run and the candidate in some only is not measured as before; what both say now and then is in doubt.
 #[test]
 fn a_figure_that_the_candidate_stopped_saying_in_some_runs_is_missing() {

@@ -4,7 +4,7 @@ use super::count;
 use crate::gate::reason::{Narrow, Tested};
 use crate::gate::unlike::{MachineDoubt, OtherSetting};
 use crate::gate::{FEW_SAMPLES, GateNote, RowReason, SESSIONS};
-use crate::units::percent;
+use crate::units::{change, percent};
 
 /// All that must be known of a row; may be empty.
 pub fn row_reasons(reasons: &[RowReason]) -> String {
@@ -343,6 +343,12 @@ pub fn gate_note(note: &GateNote) -> String {
         }
         GateNote::New { rows: 1 } => "1 row is new and not judged".to_owned(),
         GateNote::New { rows } => format!("{rows} rows are new and not judged"),
+        GateNote::Apart { cell, phase, metric, change: by, more } => format!(
+            "not judged, and worse in every run of the candidate than in any of the baseline: `{metric}` in {phase} of `{cell}`, {} \
+             between the medians{}. `role = \"gate\"` judges it",
+            change(*by),
+            if *more > 0 { format!(", and so {}", counted(*more, "more figure")) } else { String::new() }
+        ),
         GateNote::Unreachable { rows, of, more_runs } => {
             let more = more_runs.map_or_else(String::new, enough_runs);
             format!("in {rows} of {of} rows no change could be found, however large{more}")
@@ -741,6 +747,17 @@ mod tests {
             (
                 GateNote::IdleRetired { cell: cell(), present: false },
                 "`mlp` is retired; neither side has a run of it",
+            ),
+            (
+                GateNote::Apart {
+                    cell: "mlp".to_owned(),
+                    phase: "run".to_owned(),
+                    metric: "cpu.time".into(),
+                    change: 0.98,
+                    more: 2,
+                },
+                "not judged, and worse in every run of the candidate than in any of the baseline: `cpu.time` in run of `mlp`, +98.0% \
+                 between the medians, and so 2 more figures. `role = \"gate\"` judges it",
             ),
             (
                 GateNote::Turned { metric: "memory.peak".into() },
