@@ -47,14 +47,14 @@ pub fn judge(
     let rows = rows(&aligned, &found, &environment, policy.alpha);
     let refused = environment.refused.is_some();
     let mut notes = Vec::from_iter(environment.refused);
+    // From one session to the next a machine changes what nobody judges, too.
+    notes.extend(notes::apart(&aligned.entries, &rows, policy).filter(|_| in_turns));
     notes.append(&mut found.notes);
     notes.extend(notes::of_input((base, new), &aligned, policy));
     notes.extend(notes::unfinished([base, new]).filter(|_| in_turns));
     notes.extend(notes::own_sessions(&kept.own));
     notes.extend(environment.notes);
     notes.extend(notes::of_rows(&rows));
-    // From one session to the next a machine changes what nobody judges, too.
-    notes.extend(notes::apart(&aligned.entries, &rows, policy).filter(|_| in_turns));
     let outcome = match Outcome::of(&rows) {
         _ if refused => Outcome::Incomparable,
         outcome => outcome,
