@@ -39,6 +39,11 @@ impl MetricName {
         }
     }
 
+    /// Whether nobody but the worker can know it.
+    pub fn is_said(&self) -> bool {
+        self.def().is_none_or(|metric| metric.source.is_said())
+    }
+
     /// What it has in common with the figures that vary alike from run to run. Quartiles of durations vary alike whatever the
     /// stage; of other metrics each is a kind of its own.
     pub fn spread_kind(&self) -> String {

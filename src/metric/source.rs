@@ -52,6 +52,13 @@ pub enum Source {
     Cost(CostOf),
 }
 
+impl Source {
+    /// Whether nobody but the worker can know it.
+    pub const fn is_said(self) -> bool {
+        matches!(self, Self::Own | Self::Said | Self::Model(_))
+    }
+}
+
 /// Which part of the start of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartOf {

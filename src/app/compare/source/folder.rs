@@ -69,7 +69,7 @@ fn figure(row: &MetricRow) -> Figure {
     Figure {
         note: words::notes_of(row),
         of_worker: row.notes.contains(&Note::SaidByWorker),
-        unsaid: row.notes.iter().any(Note::is_silence),
+        unsaid: row.metric.is_said() && row.notes.iter().any(Note::is_silence),
         phase: row.phase.clone(),
         metric: row.metric.clone(),
         unit: row.unit.to_string(),

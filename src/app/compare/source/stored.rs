@@ -172,7 +172,7 @@ fn gate_run(session: &str, run: &StoredRun) -> GateRun {
         samples: Some(figure.samples),
         note: words::notes(&figure.notes, figure.unit),
         of_worker: figure.notes.contains(&Note::SaidByWorker),
-        unsaid: figure.notes.iter().any(Note::is_silence),
+        unsaid: figure.metric.is_said() && figure.notes.iter().any(Note::is_silence),
     };
     GateRun {
         run: run.run.clone(),
