@@ -389,3 +389,26 @@ fn each_value_of_a_series_is_one_of_its_mean() {
     let gain = rows.iter().find(|row| row["metric"] == "gain").unwrap();
     assert_eq!(gain["samples"], "9");
 }
+
+/// What the baseline says in every run and the candidate in half of them is missing, whatever is left of it; and says no comfort
+/// of longer runs.
+#[test]
+fn a_figure_that_the_candidate_says_in_some_runs_only_fails_the_gate() {
+    let grid = |says: &str| {
+        format!(
+            "name = \"t\"\nrepeat = 1\n[models.mine]\ncommand = [\"sh\", \"-c\", \"{says}\", \"mine\", \"{{seed}}\"]\nsteps = false\n\
+             [metrics.f1]\nfrom = \"stdout\"\npattern = 'f1=([0-9.]+)'\nbetter = \"higher\"\n\
+             [grid]\nmodel = \"mine\"\ndataset = \"none\"\n[gate.metrics]\nf1.role = \"gate\"\n\
+             \"command.time\".role = \"info\"\n\"memory.peak\".role = \"info\"\n"
+        )
+    };
+    let lab = Lab::new(&grid("echo f1=0.9$1"));
+    fs::write(lab.path("new.toml"), grid("[ $(($1 % 2)) = 0 ] || echo f1=0.9$1")).unwrap();
+    let args = ["run", "new.toml", "--against", "grid.toml", "--blocks", "7", "--out", "results/t"];
+    let shown = lab.call(&args).exits(5).stdout;
+    let text = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let says = "missing: mine-none f1: 0.9";
+    assert!(text.contains(says), "{text}");
+    assert!(text.contains("7 of 14 runs of the candidate have no such figure"), "{text}");
+    assert!(!text.contains("longer") && !text.contains("more runs"), "{text}");
+}
