@@ -240,6 +240,28 @@ fn a_cell_that_breaks_a_limit_of_its_own_is_not_recommended() {
 }
 
 #[test]
+fn what_another_recommended_cell_dominates_is_not_recommended() {
+    let grid = GRID.replace("<= 12MB", "<= 1GB").replace("trials = 30", "trials = 36");
+    let grid = grid.replace("minimize = [", "maximize = [\"test_accuracy\"]\nminimize = [");
+    let lab = Lab::new(&grid);
+    let mut table = "wide,command.time@0,command.time@1,test_accuracy,memory.peak\n".to_owned();
+    for wide in 0..12 {
+        let time = f64::from(1 + wide);
+        let _ = writeln!(table, "{wide},{time},{},0.8,1e6", 1.01 * time);
+    }
+    fs::write(lab.path("table.csv"), table).unwrap();
+    let said = flat(&lab.run(&[]).exits(0).stdout);
+    let rows = lab.rows("report.csv");
+    let of = |key: &str, value: &str| -> Vec<&str> {
+        rows.iter().filter(|row| row[key] == value).map(|row| &*row["run"]).collect()
+    };
+    let (dominated, recommended) = (of("pareto", "dominated"), of("recommended", "true"));
+    assert!(!dominated.is_empty() && !recommended.is_empty(), "{said}");
+    let both = recommended.iter().find(|cell| dominated.contains(cell));
+    assert_eq!(both, None, "{said}");
+}
+
+#[test]
 fn a_limit_that_nothing_keeps_is_said() {
     let lab = lab(&GRID.replace("<= 12MB", "<= 0.5MB").replace("trials = 30", "trials = 12"));
     let shown = lab.run(&["--set", "search.method=bayes"]);

@@ -21,10 +21,10 @@ use super::derived::Derived;
 use super::distinct::distinct;
 use crate::event::RunRecord;
 use crate::report::found::Found;
-use crate::store::{GridHead, Merging, Results, SEARCH};
+use crate::store::{GridHead, ManifestHead, Merging, Results, SEARCH};
 
 /// What a search over all parts has found by these records, where there was one.
-type Finds<'a> = &'a dyn Fn(&[RunRecord]) -> Option<Found>;
+type Finds<'a> = &'a dyn Fn(Option<&ManifestHead>, &[RunRecord]) -> Option<Found>;
 
 /// What is to be put together.
 pub struct MergeRequest<'a> {
@@ -116,7 +116,7 @@ pub fn merge(request: &MergeRequest<'_>) -> Result<Merged, Fault> {
     let gone = || Fault::new("the merged folder is gone");
     let results = merging.results().ok_or_else(gone)?;
     // Each part has searched for itself.
-    let (records, derived) = written(&parts, grid, &taken, results, &|_| None)?;
+    let (records, derived) = written(&parts, grid, &taken, results, &|_, _| None)?;
     merging.finish()?;
     let newest = request.prefer_newest.then(|| choice::ahead(&taken, &parts)).flatten();
     let missing = missing::missing(&parts, whole, &taken, &records);
@@ -147,7 +147,8 @@ fn written(
     finds: Finds<'_>,
 ) -> Result<(Vec<RunRecord>, Derived), Fault> {
     results.write("manifest.json", &manifest::manifest(parts, grid, taken)?)?;
-    let owners = results.manifest()?.map(|head| head.owners()).unwrap_or_default();
+    let head = results.manifest()?;
+    let owners = head.as_ref().map(ManifestHead::owners).unwrap_or_default();
     let mut records = Vec::new();
     for Taken { run, .. } in taken.iter().filter(|taken| taken.is_there()) {
         if let Some(record) = results.record(run)? {
@@ -155,7 +156,7 @@ fn written(
             RunRecord { machine, ..record }.join(&mut records);
         }
     }
-    match finds(&records) {
+    match finds(head.as_ref(), &records) {
         Some(found) => results.write(SEARCH, &serde_json::to_vec_pretty(&found)?)?,
         None => results.remove(SEARCH)?,
     }

@@ -46,7 +46,8 @@ pub fn ask(plan: &Plan, known: Knowledge<'_>, most: usize) -> Vec<Ask> {
 }
 
 /// What a search has found by these records; nothing where the plan has none.
-pub fn found(plan: &Plan, records: &[RunRecord]) -> Option<Found> {
+pub fn found(plan: &Plan, head: Option<&ManifestHead>, records: &[RunRecord]) -> Option<Found> {
     plan.search?;
-    Planner::of(plan, &plan.runs, Vec::new()).found(records)
+    let front = front_so_far(head, records);
+    Planner::of(plan, &plan.runs, Vec::new()).found(records, front.as_ref())
 }

@@ -325,10 +325,11 @@ impl ActiveFolder<'_> {
     /// What a search has found by the figures so far; nothing where there is none.
     pub(super) fn so_far(&self, planner: &Planner) -> Result<Option<SoFar>, Fault> {
         let records = &self.recorder.records;
-        let Some(found) = planner.found(records) else { return Ok(None) };
+        let front = self.front()?;
+        let Some(found) = planner.found(records, front.as_ref()) else { return Ok(None) };
         let recommended: Vec<String> =
             found.recommended.into_iter().map(|choice| choice.cell).collect();
-        let mut cells = self.front()?.into_iter().flat_map(|front| front.cells);
+        let mut cells = front.into_iter().flat_map(|front| front.cells);
         let first = cells.find(|cell| recommended.first() == Some(&cell.cell));
         let whole = records.iter().filter(|run| run.status != RunStatus::Cancelled);
         let is_limited = self.request.runs.iter().any(|run| !run.stop.constraints.is_empty());

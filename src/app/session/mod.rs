@@ -35,6 +35,7 @@ pub use crate::runner::Streams;
 use self::deadline::Deadline;
 use self::folder::{ActiveFolder, SessionFacts};
 use self::search::{Most, Planner};
+use self::standing::front_so_far;
 use super::{Expected, Fault, Observer};
 use crate::event::{Cut, Lane, RunEvent, RunEventKind, RunRecord, RunStatus};
 use crate::report::ending::failure_text;
@@ -247,7 +248,8 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     planner.as_ref().map(|planner| session.visit(planner)).transpose()?;
     let executed = session.end()?.pop();
     let executed = executed.ok_or_else(|| Fault::new("no results folder is open"))?;
-    match planner.and_then(|planner| planner.found(&executed.records)) {
+    let front = front_so_far(executed.results.manifest()?.as_ref(), &executed.records);
+    match planner.and_then(|planner| planner.found(&executed.records, front.as_ref())) {
         Some(found) => executed.results.write(SEARCH, &serde_json::to_vec_pretty(&found)?)?,
         None => executed.results.remove(SEARCH)?,
     }

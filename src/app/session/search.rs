@@ -16,6 +16,7 @@ use crate::event::{
 };
 use crate::metric::MetricId;
 use crate::report::found::{Choice, Found, Nearest, Slice, SlicePoint};
+use crate::report::front::FrontReport;
 use crate::schedule::{CellState, Policy, Repeats, Rounds, Visit};
 use crate::search::{self, Aims, Axis, Search, SearchPolicy, Space, Told, UNSET};
 
@@ -104,8 +105,12 @@ impl Planner {
     }
 
     /// What a search has found by these records.
-    pub(super) fn found(&self, records: &[RunRecord]) -> Option<Found> {
-        self.search.as_ref().map(|searcher| searcher.found(records))
+    pub(super) fn found(
+        &self,
+        records: &[RunRecord],
+        front: Option<&FrontReport>,
+    ) -> Option<Found> {
+        self.search.as_ref().map(|searcher| searcher.found(records, front))
     }
 
     /// Whether the first visits that it tells are all there will be.
@@ -215,12 +220,12 @@ impl Searcher {
         bars
     }
 
-    fn found(&self, records: &[RunRecord]) -> Found {
+    fn found(&self, records: &[RunRecord], front: Option<&FrontReport>) -> Found {
         let told = self.told_by(records);
         let visited: BTreeSet<usize> = told.own.iter().map(|told| told.cell).collect();
         let earlier: BTreeSet<&str> = self.earlier.iter().map(|run| &*run.cell).collect();
         let search = self.search(&told, &[]);
-        let recommended = search.recommended();
+        let recommended = self.undominated(search.recommended(), front);
         let nearest = search.nearest().filter(|_| recommended.is_empty());
         let nearest = nearest.map(|near| Nearest {
             cell: self.cells[near.cell].0.clone(),
@@ -242,6 +247,19 @@ impl Searcher {
             asked: self.asked.clone(),
             slices: recommended.first().map(|cell| self.slices(&search, *cell)).unwrap_or_default(),
         }
+    }
+
+    /// Without those that by the figures of their runs another one of them dominates: the model alone would keep a cell that it
+    /// believes to be as good in one objective, however much it is worse in the others.
+    fn undominated(&self, recommended: Vec<usize>, front: Option<&FrontReport>) -> Vec<usize> {
+        let name = |cell: &usize| &*self.cells[*cell].0;
+        let names: BTreeSet<&str> = recommended.iter().map(name).collect();
+        let cells = front.into_iter().flat_map(|front| &front.cells);
+        let dominated: BTreeSet<&str> = cells
+            .filter(|cell| cell.dominated_by.as_ref().is_some_and(|by| names.contains(&*by.cell)))
+            .map(|cell| &*cell.cell)
+            .collect();
+        recommended.into_iter().filter(|cell| !dominated.contains(name(cell))).collect()
     }
 
     /// What the model says along the axes through a cell.

@@ -9,7 +9,7 @@ use super::kept::{KeptPlan, UnitPlan};
 use crate::app::merge::{self, Merged, Source, Whole};
 use crate::app::{Fault, pause, session};
 use crate::event::RunRecord;
-use crate::store::{Results, Spread, StoreError};
+use crate::store::{ManifestHead, Results, Spread, StoreError};
 
 /// Whether the runs of this folder are made by tasks of a cluster.
 pub fn is_spread(folder: &Path) -> bool {
@@ -60,8 +60,9 @@ pub(super) fn put_together(
     let whole = Whole { grid: &kept.grid, wanted: &wanted, are_all: true };
     // What cannot be planned here any more is shown all the same.
     let plan = kept.grid.searched.then(|| kept.plan().ok()).flatten();
-    let finds =
-        |records: &[RunRecord]| plan.as_ref().and_then(|plan| session::found(plan, records));
+    let finds = |head: Option<&ManifestHead>, records: &[RunRecord]| {
+        session::found(plan.as_ref()?, head, records)
+    };
     let results = spread.into_results()?;
     let merged = merge::collect(whole, &found, &results, &finds)?;
     Ok((results, merged))
