@@ -135,12 +135,13 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
     };
     let one = commands.len() == 1 && keys.is_empty();
     let mut plan = planned(&told, &request(asked, one), &mut problems)?;
-    // What rounds go on for, where nobody has said what for.
-    let mut goals: Vec<MetricName> = Vec::new();
-    if matches!(plan.repeats, Repeats::Auto { .. }) {
+    // What has to be known, where nobody has said what: the objectives, and what rounds go on for.
+    let mut goals: Vec<MetricName> =
+        plan.objectives.iter().map(|objective| objective.metric.clone()).collect();
+    if matches!(plan.repeats, Repeats::Auto { .. })
+        && goals.iter().all(|goal| *goal != MetricId::CommandTime)
+    {
         goals.push(MetricId::CommandTime.into());
-        goals.extend(plan.objectives.iter().map(|objective| objective.metric.clone()));
-        goals.dedup();
     }
     plan.runs.iter_mut().for_each(|run| unset(run, &goals));
     if let (true, [program, args @ ..]) = (one, asked.words) {

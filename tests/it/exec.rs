@@ -328,6 +328,13 @@ fn rounds_of_a_command_go_on_until_its_time_is_known_or_will_not_be() {
     let shown = lab.call(&["exec", "--repeat", "auto", "--", "sleep", "0.2"]).exits(0);
     let told = shown.stdout.lines().find(|line| line.starts_with("command.time: mean "));
     assert!(told.is_some_and(|line| line.contains(" runs")), "{}", shown.stdout);
+    // What is compared by is to be known, too, where a limit alone was asked for and so many runs.
+    let script = "sleep 0.$(ls | wc -l); touch $$";
+    let flags = ["exec", "--out", "out", "--repeat", "3", "-L", "n=1,2", "--constraint"];
+    let aim = ["command.time <= 60s", "--set", "objectives.minimize=command.time"];
+    let args = [&flags[..], &aim, &["--", "sh", "-c", script, "{n}"]].concat();
+    let shown = lab.call(&args).exits(0);
+    assert!(shown.stdout.contains("2 cells: 2 noise-limited"), "{}", shown.stdout);
     let refused = lab.call(&["exec", "--repeat", "often", "--", "true"]).exits(2);
     assert!(refused.stderr.contains("write a number of runs, or auto"), "{}", refused.stderr);
 }
