@@ -38,21 +38,30 @@ pub fn summary(
     for remedy in words::remedies(records) {
         out += &wrap(&format!("  what would decide it: {remedy}"), width, "  ");
     }
-    let rows = rows(records);
+    let kept = kept(records);
+    let rows = rows(&kept);
     if !rows.is_empty() {
         out.push('\n');
-        out += &table(records, &rows, width);
+        out += &table(&kept, &rows, width);
         let marks = |record: &RunRecord| {
             let mut figures = record.metrics.iter().filter(|row| row.estimate.is_some());
             figures.any(|row| is_marked(record, row))
         };
-        if records.iter().any(marks) {
+        if kept.iter().copied().any(marks) {
             out += &wrap(Caveat::Open.meaning(), width, "");
+        }
+        if kept.len() < records.len() {
+            let lost = records.len() - kept.len();
+            let line = format!(
+                "{lost} of {} runs failed or were cancelled: their figures are left out",
+                records.len()
+            );
+            out += &wrap(&line, width, "  ");
         }
         out.push('\n');
     }
     let rounds = rounds.iter().filter_map(between);
-    let more = bounds(records).into_iter().chain(uneven(records)).chain(interference(records));
+    let more = bounds(&kept).into_iter().chain(uneven(records)).chain(interference(records));
     for line in rounds.chain(more) {
         out += &wrap(&line, width, "  ");
     }
@@ -60,6 +69,13 @@ pub fn summary(
         out += &wrap(&line, width, "  ");
     }
     out + &wrap(&format!("all figures in {folder}"), width, "")
+}
+
+/// The runs whose figures are shown together: those that came to their end, as in `summary.csv`; all of them where none did.
+fn kept(records: &[RunRecord]) -> Vec<&RunRecord> {
+    let ended = |run: &&RunRecord| matches!(run.status, RunStatus::Completed | RunStatus::Stopped);
+    let kept: Vec<&RunRecord> = records.iter().filter(ended).collect();
+    if kept.is_empty() { records.iter().collect() } else { kept }
 }
 
 /// What the runs say together of what was asked: `command.time: mean 1.02 s ±3% at 95% between 4 runs`.
@@ -112,13 +128,13 @@ fn exit(record: &RunRecord) -> Option<String> {
 }
 
 /// Phase and metric of each figure that some run has, in the order of the catalogue.
-fn rows(records: &[RunRecord]) -> Vec<(&str, &str)> {
+fn rows<'a>(records: &[&'a RunRecord]) -> Vec<(&'a str, &'a str)> {
     let rows = records.iter().flat_map(|record| &record.metrics);
     let known = rows.filter(|row| row.estimate.is_some());
     distinct(known.map(|row| (&*row.phase, &*row.metric)))
 }
 
-fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
+fn table(records: &[&RunRecord], rows: &[(&str, &str)], width: usize) -> String {
     let shown: Vec<[String; 3]> = rows.iter().map(|row| shown(records, *row)).collect();
     let median = format!("median of {}", records.len());
     let (value, range) =
@@ -135,8 +151,8 @@ fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
 }
 
 /// The name of a figure, the figure with its unit, and what it ranges over.
-fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
-    let found = records.iter().filter_map(|record| Some((record, record.metric(phase, metric)?)));
+fn shown(records: &[&RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
+    let found = records.iter().filter_map(|record| Some((*record, record.metric(phase, metric)?)));
     let found: Vec<_> = found.filter(|(_, row)| row.estimate.is_some()).collect();
     let place = if phase == "run" { String::new() } else { format!(" in {phase}") };
     let name = format!("  {metric}{place}");
@@ -157,7 +173,10 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
     let range = interval(low, high, |value| first.unit.show(value)).filter(|_| both);
     let why_none = || without_interval(first).filter(|_| values.len() == 1);
     let readings = readings(found.iter().map(|(_, row)| *row)).filter(|_| values.len() > 1);
-    let range = [range.or_else(why_none), readings].into_iter().flatten().collect::<Vec<_>>();
+    let of_some =
+        (found.len() < records.len()).then(|| format!("of {}", counted(found.len(), "run")));
+    let range =
+        [range.or_else(why_none), readings, of_some].into_iter().flatten().collect::<Vec<_>>();
     let range = (!range.is_empty()).then(|| range.join("; "));
     // What was left out may have been no warm-up: whoever reads the figure has to know.
     let cut = first.notes.iter().find(|note| matches!(note, Note::WarmUp { .. }));
@@ -213,7 +232,7 @@ fn without_interval(row: &MetricRow) -> Option<String> {
 }
 
 /// Figures that are no more than a bound, each once: of what differs between the runs the most.
-fn bounds(records: &[RunRecord]) -> Vec<String> {
+fn bounds(records: &[&RunRecord]) -> Vec<String> {
     let mut found: Vec<(&MetricRow, &Note)> = Vec::new();
     let rows = records.iter().flat_map(|record| &record.metrics);
     for row in rows.filter(|row| row.estimate.is_some()) {
@@ -301,6 +320,33 @@ mod tests {
             let shown = summary(&[record], &[], "results/a", 80, false);
             assert_eq!(shown.matches("infeasible").count(), 1, "{status}: {shown}");
         }
+    }
+
+    /// A run that failed had no time to hold what the others did.
+    #[test]
+    fn runs_that_failed_lend_the_table_no_figure() {
+        let whole = completed();
+        let mut crashed = completed();
+        crashed.status = RunStatus::Failed;
+        for row in &mut crashed.metrics {
+            row.estimate = row.estimate.map(|value| value / 10.0);
+        }
+        let mut quiet = whole.clone();
+        quiet.metrics.retain(|row| row.metric != "memory.peak");
+        let alone = summary(&[whole.clone(), quiet.clone()], &[], "results/a", 80, false);
+        let of_all = |runs: &[RunRecord]| summary(runs, &[], "results/a", 80, false);
+        let shown = of_all(&[crashed.clone(), whole, crashed.clone(), quiet]);
+        assert!(shown.contains("2 of 4 runs failed or were cancelled: their figures"), "{shown}");
+        let figures = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| line.starts_with("  ")).map(str::to_owned).collect()
+        };
+        let both = (figures(&alone), figures(&shown));
+        assert!(both.0.iter().all(|line| both.1.contains(line)), "{alone}\n{shown}");
+        let peak = both.1.iter().find(|line| line.contains("memory.peak"));
+        assert!(peak.is_some_and(|line| line.contains("of 1 run")), "{shown}");
+        // Where none came to its end there is nothing else to show.
+        let shown = of_all(&[crashed.clone(), crashed]);
+        assert!(shown.contains("median of 2") && !shown.contains("left out"), "{shown}");
     }
 
     #[test]
