@@ -22,7 +22,7 @@ pub enum Align {
 pub enum Caveat {
     /// `~`: a figure that is not known as precisely as asked.
     Open,
-    /// `~` too: a figure of which nothing was asked, and that is not known to within 5%.
+    /// `~` too: a figure for whose precision nothing waited, and that is not known to within 5%.
     Unasked,
     /// `()`: a figure of a model whose training was stopped.
     Unfinished,

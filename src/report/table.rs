@@ -27,7 +27,7 @@ impl Caveat {
     pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::Open => "~ not yet known as precisely as asked",
-            Self::Unasked => "~ where nothing was asked: not known to within 5%",
+            Self::Unasked => "~ no precision was waited for: not known to within 5%",
             Self::Unfinished => "() training was stopped before it was done",
             Self::Missing => "- not measured (metrics.csv says why)",
             Self::Failed => "! failed",
@@ -97,7 +97,7 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
 
 /// What `~` means where some figures were asked for and others were not.
 const NOT_KNOWN: &str =
-    "~ not known as precisely as asked, or to within 5% where nothing was asked";
+    "~ not known as precisely as asked, or to within 5% where none was waited for";
 
 /// What the signs in these columns mean, if there are any.
 pub(super) fn legend(columns: &[Column]) -> Option<String> {

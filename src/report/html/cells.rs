@@ -86,7 +86,7 @@ pub(super) fn cells(
     section(page, "Cells and what they cost", |section| {
         grid(section, "cells sort", &columns, 0);
         let says = "Means of the runs of a cell with half of the 95% interval between them (of one run alone within it), which \
-                    stands below. ~ not known as precisely as asked, or to within 5% where nothing was asked; - not measured.";
+                    stands below. ~ not known as precisely as asked, or to within 5% where none was waited for; - not measured.";
         section.leaf("p", &[("class", "small")], says);
     });
 }
