@@ -20,6 +20,9 @@ use super::worker::optional;
 use crate::metric::MetricName;
 use crate::units::Unit;
 
+/// Failed runs of a cell after which it is run no more, and has failed itself: one may be bad luck.
+pub const FAILURES: usize = 2;
+
 /// The fact of a command that tells its exit code.
 pub const EXIT_CODE: &str = "exit_code";
 

@@ -11,7 +11,8 @@ use super::settings::{identity, machine, settings};
 use super::summary::{SummaryRow, cells_of};
 use super::table::{self, Headline, UNASKED, headlines, legend};
 use super::{distinct, ending, interval};
-use crate::event::{Feasibility, RunRecord};
+use crate::event::record::FAILURES;
+use crate::event::{Feasibility, RunRecord, RunStatus};
 use crate::metric::{MetricDef, MetricId};
 use crate::stats::{Basis, REPEATS};
 use crate::units::{Scale, Unit, rough_percent};
@@ -235,6 +236,12 @@ fn accuracy(cells: &[Visited<'_>]) -> Option<Column> {
 
 /// Where a cell stands, in a word or two.
 fn word(cell: &Visited<'_>, marks: &Marks<'_>) -> Cell {
+    let failed = |run: &&&RunRecord| run.status == RunStatus::Failed;
+    if cell.runs.iter().filter(failed).count() >= FAILURES
+        && let Some(last) = cell.runs.iter().rfind(failed)
+    {
+        return table::stop(last);
+    }
     let ended = |run: &&&RunRecord| ending::is_ok(run);
     let Some(good) = cell.runs.iter().find(ended) else {
         return table::stop(cell.runs[cell.runs.len() - 1]);
@@ -394,6 +401,22 @@ mod tests {
             let table = summary(&records, &rows, &closing, width);
             assert!(table.lines().all(|line| line.chars().count() <= width), "{width}\n{table}");
             insta::assert_snapshot!(format!("cells_{width}"), table);
+        }
+    }
+
+    /// As in the rounds: one failure may be bad luck, and two are what the cell is like, whatever else it has shown.
+    #[test]
+    fn a_cell_of_which_two_runs_failed_has_failed() {
+        for (failures, says) in [
+            (1, "3 cells: 1 known, 1 noise-limited, 1 killed"),
+            (2, "3 cells: 2 killed, 1 noise-limited"),
+        ] {
+            let (mut records, rows) = grid();
+            let known = records.iter().find(|run| run.cell == "mlp-digits").unwrap().clone();
+            let lost = RunRecord { cell: known.cell.clone(), ..failed() };
+            records.extend((0..failures).map(|_| lost.clone()));
+            let table = summary(&records, &rows, &Closing::default(), 200);
+            assert!(table.contains(says), "{failures}: {table}");
         }
     }
 

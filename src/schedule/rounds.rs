@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::known::{CONFIDENCE, CellFigure};
+use crate::event::record::FAILURES;
 use crate::event::{Feasibility, RunRecord, RunStatus};
 use crate::stats::{Basis, Draw, REPEATS};
 
@@ -129,9 +130,6 @@ pub struct Rounds {
     /// Of the order within a round.
     pub seed: u64,
 }
-
-/// Failures after which a cell is visited no more.
-const FAILURES: usize = 2;
 
 impl Rounds {
     /// The cells in the order of this round, from 1; the same whatever was visited before.

@@ -11,6 +11,7 @@ mod gate;
 mod lack;
 mod note;
 mod precision;
+mod runs;
 mod stop;
 
 #[cfg(test)]
@@ -18,10 +19,9 @@ mod tests;
 
 pub use effect::lack_of_effect;
 pub use finding::{finding, remedy};
-pub use gate::{
-    gate_note, is_told, more_runs_a_side, more_sessions, rounded_runs, row_reasons, some_runs,
-};
+pub use gate::{gate_note, more_sessions, row_reasons};
 pub use note::{left_out, note, notes, notes_of, open, step, to_the_end, warnings, why};
+pub use runs::{is_told, more_runs_a_side, rounded_runs, some_runs};
 pub use stop::{asked, ended, left, remedies, rule, stop, verdict};
 
 /// `1 epoch`, `2 epochs`.
