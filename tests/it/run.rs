@@ -57,7 +57,8 @@ fn number(text: &str) -> f64 {
 fn settled(table: &str) -> String {
     let mut text = String::new();
     let mut of_the_machine = false;
-    for line in table.lines() {
+    // Whether a figure is marked, and so what the mark means, depends on the machine.
+    for line in table.lines().filter(|line| !line.starts_with("~ ")) {
         let mut words: Vec<&str> =
             line.split_whitespace().map(|word| word.trim_start_matches('~')).collect();
         // What others did to this machine meanwhile is said before the closing line.
