@@ -139,7 +139,7 @@ fn judge(
     let gap = finding.gap.as_ref().map(|gap| &gap.why).or(copied);
     let capped = ceiling.is_some();
     row.verdict = verdict(finding, floors, alpha, capped, gap.is_some());
-    explain(row, finding, floors, ceiling, gap);
+    explain(row, finding, floors, alpha, ceiling, gap);
     // What was taken away may be what was worse.
     if row.verdict == RowVerdict::Inconclusive && finding.gap.as_ref().is_some_and(|gap| gap.lost) {
         row.verdict = RowVerdict::Missing;
@@ -155,7 +155,7 @@ struct Floors {
 
 /// The verdict of a test.
 fn verdict(finding: &Finding, floors: Floors, alpha: f64, capped: bool, gap: bool) -> RowVerdict {
-    let Finding { effect, high, p_up, p_down, .. } = *finding;
+    let Finding { effect, high, p_up, .. } = *finding;
     if p_up <= alpha && effect >= floors.call - ROUNDING {
         return if capped { RowVerdict::Suspect } else { RowVerdict::Regressed };
     }
@@ -163,7 +163,8 @@ fn verdict(finding: &Finding, floors: Floors, alpha: f64, capped: bool, gap: boo
     if gap {
         return RowVerdict::Inconclusive;
     }
-    if p_down <= alpha && effect <= -floors.call + ROUNDING {
+    // A design that may not call a change a regression may not call the mirror of it an improvement.
+    if is_better(finding, floors, alpha) && !capped {
         RowVerdict::Improved
     } else if high < floors.pass - ROUNDING && effect < floors.pass - ROUNDING {
         RowVerdict::Pass
@@ -172,10 +173,16 @@ fn verdict(finding: &Finding, floors: Floors, alpha: f64, capped: bool, gap: boo
     }
 }
 
+/// Whether it is the mirror of what is significantly worse.
+fn is_better(finding: &Finding, floors: Floors, alpha: f64) -> bool {
+    finding.p_down <= alpha && finding.effect <= -floors.call + ROUNDING
+}
+
 fn explain(
     row: &mut Row,
     finding: &Finding,
     floors: Floors,
+    alpha: f64,
     ceiling: Option<&RowReason>,
     gap: Option<&RowReason>,
 ) {
@@ -184,12 +191,11 @@ fn explain(
         RowVerdict::Suspect => {
             row.why.extend(since().map(|since| RowReason::SuspectAtMost { since }));
         }
-        RowVerdict::Improved => {
-            row.why.extend(since().map(|since| RowReason::Uncertain { since }));
-        }
-        // Only against one stored session is what may be called a change more than the floor.
-        RowVerdict::Pass if finding.callable > finding.floor => {
-            row.why.push(RowReason::WithinSessions);
+        RowVerdict::Pass => {
+            let better = is_better(finding, floors, alpha);
+            row.why.extend(since().filter(|_| better).map(|since| RowReason::Uncertain { since }));
+            // Only against one stored session is what may be called a change more than the floor.
+            row.why.extend((finding.callable > finding.floor).then_some(RowReason::WithinSessions));
         }
         RowVerdict::Inconclusive => {
             let would_pass = finding.high < floors.pass - ROUNDING;
@@ -359,6 +365,7 @@ mod tests {
             // Worse for certain and certainly below the floor.
             (0.02, 0.005, (0.001, 1.0), false, false, Pass),
             (-0.10, 0.01, (1.0, 0.001), false, false, Improved),
+            (-0.10, 0.01, (1.0, 0.001), true, false, Pass),
             (-0.10, 0.01, (1.0, 0.001), false, true, Inconclusive),
             // Better, not for certain, certainly not worse.
             (-0.10, 0.04, (1.0, 0.02), false, false, Pass),
@@ -372,7 +379,7 @@ mod tests {
 
     #[test]
     fn what_may_not_be_called_a_change_does_not_pass_for_that() {
-        use RowVerdict::{Improved, Inconclusive, Pass, Suspect};
+        use RowVerdict::{Inconclusive, Pass, Suspect};
         let floors = Floors { pass: 0.05_f64.ln_1p(), call: 0.2_f64.ln_1p() };
         for (effect, p, expected) in [
             (0.0, (0.5, 0.5), Pass),
@@ -380,7 +387,7 @@ mod tests {
             (0.17, (0.001, 1.0), Inconclusive),
             (0.20, (0.001, 1.0), Suspect),
             (-0.10, (1.0, 0.001), Pass),
-            (-0.20, (1.0, 0.001), Improved),
+            (-0.20, (1.0, 0.001), Pass),
         ] {
             let finding = finding(effect, (0.001, 3.0), p);
             let found = verdict(&finding, floors, 0.01, true, false);

@@ -167,7 +167,7 @@ pub enum RowReason {
         /// What forbids it.
         since: Box<Self>,
     },
-    /// It is improved, and this is in doubt.
+    /// It would be improved but for this.
     Uncertain {
         /// What makes it so.
         since: Box<Self>,

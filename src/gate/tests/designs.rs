@@ -114,7 +114,7 @@ fn one_stored_session_is_suspect_at_most() {
         (0.9, Pass, (0, 0)),
         (1.5, Suspect, (0, 6)),
         (3.0, Suspect, (0, 6)),
-        (0.5, Improved, (0, 0)),
+        (0.5, Pass, (0, 0)),
     ] {
         let candidate = lab.session("after", 6, &only("mlp", P25, by));
         let found = judged(&baseline, &candidate);

@@ -107,7 +107,7 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::Narrow(why) => narrow(*why),
         RowReason::OtherMachine => OTHER_MACHINE.to_owned(),
         RowReason::SuspectAtMost { since } => format!("suspect at most: {}", row_reason(since)),
-        RowReason::Uncertain { since } => format!("not significant: {}", row_reason(since)),
+        RowReason::Uncertain { since } => format!("not called improved: {}", row_reason(since)),
         RowReason::WithinSessions => {
             "the interval is within these two sessions and leaves out the spread between sessions"
                 .to_owned()
@@ -519,7 +519,7 @@ mod tests {
                 "compared although machines or settings differ or are unknown",
             ),
             (RowReason::SuspectAtMost { since: since() }, "suspect at most: one stored session"),
-            (RowReason::Uncertain { since: since() }, "not significant: one stored session"),
+            (RowReason::Uncertain { since: since() }, "not called improved: one stored session"),
             (
                 RowReason::WithinSessions,
                 "the interval is within these two sessions and leaves out the spread between sessions",
