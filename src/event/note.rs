@@ -473,11 +473,16 @@ impl Note {
         matches!(self, Self::AtLeast { .. } | Self::SharedPages)
     }
 
-    /// Whether the worker could have said the figure and did not.
+    /// Whether the worker could have said the figure and did not, or said what is none.
     pub const fn is_silence(&self) -> bool {
         matches!(
             self,
-            Self::NotReported | Self::NotReportedByCommand | Self::NoValue | Self::Figure { .. }
+            Self::NotReported
+                | Self::NotReportedByCommand
+                | Self::NoValue
+                | Self::Figure { .. }
+                | Self::NotANumber { .. }
+                | Self::NotANumberOfWorker { .. }
         )
     }
 

@@ -263,7 +263,7 @@ fn an_unchanged_program_is_read_and_what_it_does_not_say_is_absent_for_a_reason(
         ("0.5", "text", ["", json]),
         ("0.5", "true", ["", "the last match, \"true\", is not a number"]),
         ("1.2.3", "0.75", ["the last match, \"1.2.3\", is not a number", ""]),
-        ("infinity", "0.75", ["the worker reported inf", ""]),
+        ("infinity", "0.75", ["the program reported inf", ""]),
     ] {
         let ([f1, _, recall], verdict) = run(f, r);
         for (row, says) in [f1, recall].iter().zip(says).filter(|(_, says)| !says.is_empty()) {

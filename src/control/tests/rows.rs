@@ -259,7 +259,7 @@ fn the_worker_s_own_figures_are_kept_apart() {
     );
     assert_eq!(
         (row(&rows, "broken").estimate, row(&rows, "broken").said().as_str()),
-        (None, "the worker reported NaN")
+        (None, "the program reported NaN")
     );
 }
 
@@ -421,7 +421,7 @@ fn a_declared_metric_is_what_was_said_last_in_its_base_unit() {
         (vec![5.0, 7.0], false, Some(0.007), "reported by the program, not measured", "infeasible"),
         (vec![5.0], true, Some(0.005), last, "undecided"),
         (vec![], false, None, "the command reported none", "undecided"),
-        (vec![5.0, f64::NAN], false, None, "the worker reported NaN", "undecided"),
+        (vec![5.0, f64::NAN], false, None, "the program reported NaN", "undecided"),
     ] {
         let limit = Constraint { metric: lag.into(), op: Op::AtMost, limit: 0.006 };
         let policy = StopPolicy { constraints: vec![limit], ..policy(&["memory.peak"]) };

@@ -140,7 +140,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
             format!("the sizes cannot be compared ({lacking}); {fastest} was fastest, {rate}")
         }
         Note::NotANumber { value } => format!("not a number: {}", value.0),
-        Note::NotANumberOfWorker { value } => format!("the worker reported {}", value.0),
+        Note::NotANumberOfWorker { value } => format!("the program reported {}", value.0),
         Note::TargetMissed { target, best, spent_s } => missed(*target, *best, *spent_s),
         Note::FewWindows { windows, width_s, needed } => {
             let width = seconds(width_s.0);

@@ -94,7 +94,7 @@ fn why_there_is_no_figure() {
         ),
         (Note::TestedLater, "the test data were read after the training"),
         (Note::NotANumber { value: Num(f64::INFINITY) }, "not a number: inf"),
-        (Note::NotANumberOfWorker { value: Num(f64::NEG_INFINITY) }, "the worker reported -inf"),
+        (Note::NotANumberOfWorker { value: Num(f64::NEG_INFINITY) }, "the program reported -inf"),
         (Note::CommandCut, "the command did not exit by itself"),
         (Note::FewTicks, "sampled for less than 1 s, too short for a share"),
         (Note::NegativeRest, "no reading: the machine's counter rose by less than the run's own"),
