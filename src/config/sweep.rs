@@ -200,7 +200,9 @@ pub(super) fn check(
         let body = problems.body(*text);
         for (at, _) in body.match_indices('{') {
             let name = body[at + 1..].split('}').next().unwrap_or("");
-            let key = suggest::nearest(name, keys()).filter(|_| !keys().any(|key| key == name));
+            // Of two braces the first is no beginning of a name: `{{n}}` is the text `{n}`.
+            let is_name = !name.starts_with('{') && !keys().any(|key| key == name);
+            let key = suggest::nearest(name, keys()).filter(|_| is_name);
             let place = Place { text: *text, span: Some((at, at + name.len() + 2)) };
             near.extend(key.map(|key| (key, name.to_owned(), place)));
         }

@@ -131,6 +131,10 @@ fn axes_that_make_no_sense_are_told_before_anything_is_written() {
         warned.contains("{bacth} is not an axis and stays as it is: did you mean {batch}?"),
         "{warned}"
     );
+    // Doubled ones are the text with single ones, as is documented.
+    let args = exec(&["-L", "x=1", "--repeat", "1", "--fresh"], &["echo", "{x}", "{{x}}"]);
+    let warned = lab.call(&args).exits(0).stderr;
+    assert!(!warned.contains("is not an axis"), "{warned}");
 }
 
 #[test]
