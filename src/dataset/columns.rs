@@ -56,7 +56,7 @@ impl Open<'_> {
         let named = matches!(written.label, LabelAt::Named(..)) || !written.ignore.is_empty();
         let label = self.label(&line, entry)?;
         let mut values: Vec<usize> = (0..line.len()).filter(|column| *column != label).collect();
-        let text = |column: &usize| line[*column].parse::<f32>().is_err();
+        let text = |column: &usize| line[*column].parse::<f64>().is_err();
         let has_header = header.unwrap_or(named || values.iter().any(text));
         if header.is_none() && !named {
             let says = if has_header { "the first line names the columns" } else { "no header" };

@@ -119,12 +119,12 @@ impl<'a> Table<'a> {
         })
     }
 
-    pub(super) fn value(&self, column: usize) -> Result<f32, DataError> {
+    pub(super) fn value(&self, column: usize) -> Result<f64, DataError> {
         self.number(column, "a number")
     }
 
     /// The same, neither infinite nor missing.
-    pub(super) fn finite(&self, column: usize) -> Result<f32, DataError> {
+    pub(super) fn finite(&self, column: usize) -> Result<f64, DataError> {
         let value = self.value(column)?;
         if value.is_finite() {
             return Ok(value);

@@ -114,7 +114,6 @@ impl Open<'_> {
         Some((u32::try_from(names.len()).ok()?, names, Labels::Names(classes)))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "samples are 32-bit floats")]
     fn scaling(&mut self, facts: &Facts) -> Scaling {
         match (self.written.scale, facts.bytes) {
             (Scale::Range(min, max), _) => return Scaling::Range(min, max),
@@ -130,7 +129,7 @@ impl Open<'_> {
             let deviation = (squares / count).sqrt();
             // A column that never changes says nothing, and must not be made to say much where it does.
             let factor = if deviation > 0.0 { 1.0 / deviation } else { 1.0 };
-            (*mean as f32, factor as f32)
+            (*mean, factor)
         };
         Scaling::Standard(facts.moments.iter().map(scale).collect())
     }

@@ -28,6 +28,9 @@ pub(super) fn read<E: From<DataError>>(
         return Err(pixels.header("has bytes, which have one range".to_owned()).into());
     };
     let width = images.manifest.values();
+    // A byte loses nothing in 32 bits, nor does a range that has any.
+    #[expect(clippy::cast_possible_truncation, reason = "samples are 32-bit floats")]
+    let (min, max) = (min as f32, max as f32);
     let table = table(min, max);
     let places = (images.manifest.layout == Layout::Hwc).then(|| places(images.manifest));
     let mut raw = vec![0; width * Block::ROWS];

@@ -78,25 +78,30 @@ impl Columns {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Scaling {
     /// From the one to the other becomes 0 to 1.
-    Range(f32, f32),
+    Range(f64, f64),
     /// Of each value of a row: what is taken off it, and what is left is multiplied by.
-    Standard(Vec<(f32, f32)>),
+    Standard(Vec<(f64, f64)>),
 }
 
 impl Scaling {
-    /// What becomes of the i-th value of a sample; or what is wrong with it.
-    pub(super) fn of(&self, index: usize, value: f32) -> Result<f32, String> {
-        match self {
+    /// What becomes of the i-th value of a sample; or what is wrong with it. It is rounded to a sample's 32 bits only when it is
+    /// scaled: of a time of 1.7e9 s they would leave steps of two minutes.
+    #[expect(clippy::cast_possible_truncation, reason = "samples are 32-bit floats")]
+    pub(super) fn of(&self, index: usize, value: f64) -> Result<f32, String> {
+        let scaled = match self {
             Self::Range(min, max) if !(*min..=*max).contains(&value) => {
-                Err(format!("is {value}, outside {min}..{max} (`min_value`, `max_value`)"))
+                return Err(format!("is {value}, outside {min}..{max} (`min_value`, `max_value`)"));
             }
-            Self::Range(min, max) => Ok((value - min) * (1.0 / (max - min))),
-            Self::Standard(_) if !value.is_finite() => Err(format!("is {value}: fill it in")),
+            Self::Range(min, max) => (value - min) * (1.0 / (max - min)),
+            Self::Standard(_) if !value.is_finite() => {
+                return Err(format!("is {value}: fill it in"));
+            }
             Self::Standard(scales) => {
                 let (mean, factor) = scales[index];
-                Ok((value - mean) * factor)
+                (value - mean) * factor
             }
-        }
+        };
+        Ok(scaled as f32)
     }
 }
 

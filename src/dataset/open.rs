@@ -44,10 +44,9 @@ impl Facts {
     }
 
     /// One value of the latest of `count` rows of the training part.
-    pub(super) fn value(&mut self, index: usize, count: f64, value: f32) {
+    pub(super) fn value(&mut self, index: usize, count: f64, value: f64) {
         // Welford (1962): exact where a sum of squares would cancel.
         let (mean, squares) = &mut self.moments[index];
-        let value = f64::from(value);
         let off = value - *mean;
         *mean += off / count;
         *squares += off * (value - *mean);

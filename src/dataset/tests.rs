@@ -425,6 +425,26 @@ fn two_lines_are_a_manifest() {
     assert!(test.images.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{test:?}");
 }
 
+/// Times in seconds since 1970, and numbers of 1e12: in 32 bits they are the same, and scaled they are as far apart as any.
+#[test]
+fn large_numbers_are_scaled_before_they_are_rounded() {
+    let of = |offset: f64| {
+        let row = |at: u32| format!("{},{}\n", offset + f64::from(at), at % 2);
+        let text: String = std::iter::once("a,b\n".to_owned()).chain((0..10).map(row)).collect();
+        let (_dir, data) = bare("files = \"a.csv\"\nlabel = \"b\"\n", &[("a.csv", &text)]);
+        load::<Train>(&data.unwrap()).unwrap().images
+    };
+    let plain = of(0.0);
+    for offset in [1.7e9, 1e12, -1e12] {
+        // A mean of 1e12 is known to within 1e-4.
+        let off = |(a, b): (f32, &f32)| (a - b).abs() < 1e-3;
+        assert!(of(offset).into_iter().zip(&plain).all(off), "{offset}");
+    }
+    let keys = "files = \"a.csv\"\nmin_value = 1700000000\nmax_value = 1700000010\n";
+    let (_dir, data) = bare(keys, &[("a.csv", "1700000003,x\n1700000001,y\n1700000009,x\n")]);
+    assert_eq!(load::<Train>(&data.unwrap()).unwrap().images, [0.1, 0.9]);
+}
+
 #[test]
 fn without_a_label_it_is_the_last_column_and_a_header_is_seen() {
     for (text, header) in

@@ -60,7 +60,7 @@ pub(super) enum Scale {
     /// Nothing is said.
     Open,
     /// From the one to the other becomes 0 to 1.
-    Range(f32, f32),
+    Range(f64, f64),
     /// Mean 0 and deviation 1, column by column.
     Standard,
 }
@@ -371,8 +371,7 @@ fn names(key: &str, node: &Node) -> Read<Vec<(String, Place)>> {
     items.map(|item| Ok((value::text(key, item, expected)?.to_owned(), item.place))).collect()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "samples are 32-bit floats")]
-fn finite(key: &str, node: &Node) -> Read<f32> {
-    let value = node.value.number().map(|value| value as f32).filter(|value| value.is_finite());
+fn finite(key: &str, node: &Node) -> Read<f64> {
+    let value = node.value.number().filter(|value| value.is_finite());
     value.ok_or_else(|| value::wrong(key, "a number", node))
 }

@@ -170,7 +170,7 @@ impl Array {
     /// Hands the values of each row on.
     pub(super) fn values<E: From<DataError>>(
         &mut self,
-        sink: &mut Sink<'_, f32, E>,
+        sink: &mut Sink<'_, f64, E>,
     ) -> Result<(), E> {
         let Header { kind, big_endian, .. } = self.header;
         let mut values = Vec::new();
@@ -242,22 +242,21 @@ macro_rules! numbers {
     };
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "samples are 32-bit floats")]
-fn decode(kind: Kind, big: bool, bytes: &[u8], out: &mut Vec<f32>) {
+fn decode(kind: Kind, big: bool, bytes: &[u8], out: &mut Vec<f64>) {
     match kind {
-        Kind::Bool => out.extend(bytes.iter().map(|byte| f32::from(u8::from(*byte != 0)))),
-        Kind::Unsigned(1) => out.extend(bytes.iter().map(|byte| f32::from(*byte))),
-        Kind::Unsigned(2) => numbers!(u16, big, bytes, |n| out.push(f32::from(n))),
-        Kind::Unsigned(4) => numbers!(u32, big, bytes, |n| out.push(n as f32)),
-        Kind::Unsigned(_) => numbers!(u64, big, bytes, |n| out.push(n as f32)),
-        Kind::Signed(1) => numbers!(i8, big, bytes, |n| out.push(f32::from(n))),
-        Kind::Signed(2) => numbers!(i16, big, bytes, |n| out.push(f32::from(n))),
-        Kind::Signed(4) => numbers!(i32, big, bytes, |n| out.push(n as f32)),
-        Kind::Signed(_) => numbers!(i64, big, bytes, |n| out.push(n as f32)),
-        Kind::Float(2) => numbers!(u16, big, bytes, |n| out.push(half(n))),
-        Kind::Brain => numbers!(u16, big, bytes, |n| out.push(brain(n))),
-        Kind::Float(4) => numbers!(f32, big, bytes, |n| out.push(n)),
-        Kind::Float(_) => numbers!(f64, big, bytes, |n| out.push(n as f32)),
+        Kind::Bool => out.extend(bytes.iter().map(|byte| f64::from(u8::from(*byte != 0)))),
+        Kind::Unsigned(1) => out.extend(bytes.iter().map(|byte| f64::from(*byte))),
+        Kind::Unsigned(2) => numbers!(u16, big, bytes, |n| out.push(f64::from(n))),
+        Kind::Unsigned(4) => numbers!(u32, big, bytes, |n| out.push(f64::from(n))),
+        Kind::Unsigned(_) => numbers!(u64, big, bytes, |n| out.push(n as f64)),
+        Kind::Signed(1) => numbers!(i8, big, bytes, |n| out.push(f64::from(n))),
+        Kind::Signed(2) => numbers!(i16, big, bytes, |n| out.push(f64::from(n))),
+        Kind::Signed(4) => numbers!(i32, big, bytes, |n| out.push(f64::from(n))),
+        Kind::Signed(_) => numbers!(i64, big, bytes, |n| out.push(n as f64)),
+        Kind::Float(2) => numbers!(u16, big, bytes, |n| out.push(f64::from(half(n)))),
+        Kind::Brain => numbers!(u16, big, bytes, |n| out.push(f64::from(brain(n)))),
+        Kind::Float(4) => numbers!(f32, big, bytes, |n| out.push(f64::from(n))),
+        Kind::Float(_) => numbers!(f64, big, bytes, |n| out.push(n)),
         // Refused before.
         Kind::Unicode(_) | Kind::Bytes(_) => {}
     }

@@ -139,7 +139,7 @@ impl Arrays {
             }
         };
         let name = x.name.clone();
-        let mut hand_on = |row: u64, values: &[f32]| match label(row) {
+        let mut hand_on = |row: u64, values: &[f64]| match label(row) {
             Some(label) if (of.wanted)(row) => {
                 sink(&Sample { path: &self.path, array: name.as_deref(), row, values, label })
             }

@@ -110,7 +110,7 @@ fn about(decoder: &impl ImageDecoder) -> About {
 }
 
 /// The values of an image, 0 to 255, pixel by pixel.
-fn pixels(path: &Path, [channels, height, width]: [u32; 3]) -> Result<Vec<f32>, DataError> {
+fn pixels(path: &Path, [channels, height, width]: [u32; 3]) -> Result<Vec<f64>, DataError> {
     let decoded = DynamicImage::from_decoder(decoder(path)?);
     let decoded = decoded.map_err(|error| wrong(path, format!("cannot be decoded: {error}")))?;
     let fits = (decoded.width(), decoded.height()) == (width, height);
@@ -123,5 +123,5 @@ fn pixels(path: &Path, [channels, height, width]: [u32; 3]) -> Result<Vec<f32>, 
     } else {
         of_size(decoded.into_rgb8().into()).into_rgb8().into_raw()
     };
-    Ok(bytes.into_iter().map(f32::from).collect())
+    Ok(bytes.into_iter().map(f64::from).collect())
 }

@@ -47,7 +47,7 @@ pub(in crate::dataset) struct Sample<'a> {
     /// Counted from 0.
     pub(in crate::dataset) row: u64,
     /// In the order of the file.
-    pub(in crate::dataset) values: &'a [f32],
+    pub(in crate::dataset) values: &'a [f64],
     pub(in crate::dataset) label: Label<'a>,
 }
 

@@ -219,20 +219,19 @@ fn what(column: &Type) -> String {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "samples are 32-bit floats")]
-fn value(field: &Field) -> Result<f32, String> {
+fn value(field: &Field) -> Result<f64, String> {
     Ok(match field {
-        Field::Bool(value) => f32::from(u8::from(*value)),
-        Field::Byte(value) => f32::from(*value),
-        Field::Short(value) => f32::from(*value),
-        Field::Int(value) => *value as f32,
-        Field::Long(value) => *value as f32,
-        Field::UByte(value) => f32::from(*value),
-        Field::UShort(value) => f32::from(*value),
-        Field::UInt(value) => *value as f32,
-        Field::ULong(value) => *value as f32,
-        Field::Float(value) => *value,
-        Field::Double(value) => *value as f32,
+        Field::Bool(value) => f64::from(u8::from(*value)),
+        Field::Byte(value) => f64::from(*value),
+        Field::Short(value) => f64::from(*value),
+        Field::Int(value) => f64::from(*value),
+        Field::Long(value) => *value as f64,
+        Field::UByte(value) => f64::from(*value),
+        Field::UShort(value) => f64::from(*value),
+        Field::UInt(value) => f64::from(*value),
+        Field::ULong(value) => *value as f64,
+        Field::Float(value) => f64::from(*value),
+        Field::Double(value) => *value,
         Field::Null => return Err("is null: fill it in, or leave out the row".to_owned()),
         other => return Err(format!("is {other}, which is no number")),
     })

@@ -101,6 +101,18 @@ fn what_is_open_is_found_and_said() {
 }
 
 #[test]
+fn large_numbers_are_scaled_before_they_are_rounded() {
+    let of = |offset: f64| {
+        let rows = (0..6_u32).flat_map(|at| (offset + f64::from(at)).to_le_bytes());
+        let array = npy("<f8", false, "(6, 1)", &rows.collect::<Vec<u8>>());
+        let keys = "files = { x = \"x.npy\", y = \"y.npy\" }\n";
+        let (_dir, data) = data(keys, &[("x.npy", &array), ("y.npy", &y())]);
+        train(&data.unwrap()).0
+    };
+    assert_eq!(of(1.7e9), of(0.0));
+}
+
+#[test]
 fn each_part_may_have_arrays_of_its_own() {
     let keys = "max_value = 10\n[files]\nx_train = \"a.npy\"\ny_train = \"b.npy\"\nx_test = \"c.npy\"\ny_test = \"d.npy\"\n";
     let files: Files<'_> = &[
