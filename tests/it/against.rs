@@ -189,6 +189,7 @@ fn what_cannot_be_found_is_refused_before_anything_runs() {
         (&["--against", "grid.toml", "--worker-a", "nowhere"], &["nowhere is not there"]),
         (&["--against", "grid.toml", "--format", "csv"], &["no such format"]),
         (&["--against", "grid.toml", "--repeat", "3"], &["cannot be used with"]),
+        (&["--against", "grid.toml", "--budget", "3s"], &["cannot be used with"]),
         (&["--blocks", "9"], &["--against"]),
     ] {
         let shown = lab.run(args).exits(2);

@@ -238,6 +238,11 @@ impl ComparedSides {
             ));
         }
         warnings.extend(uneven(&sides)?);
+        if sides.iter().any(|side| side.plan.budget_s.is_some()) {
+            let what = "[run] budget does not end a comparison: it is made whole, since a part of one has no verdict; fewer \
+                        --blocks, or cells (--only), take less time";
+            warnings.push(what.to_owned());
+        }
         comparable(&sides, policy)?;
         let mut sides = sides;
         for side in &mut sides {

@@ -21,7 +21,7 @@ pub struct AgainstArgs {
         long,
         value_name = "GRID|WORKER|BUILD",
         value_hint = ValueHint::AnyPath,
-        conflicts_with_all = ["repeat", "shadow", "strict", "shard"]
+        conflicts_with_all = ["repeat", "shadow", "strict", "shard", "budget"]
     )]
     pub against: Option<PathBuf>,
 
