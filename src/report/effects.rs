@@ -125,13 +125,15 @@ impl EffectsReport {
         self.effects.iter().filter(|row| row.figure.matters.is_some()).count()
     }
 
-    /// The knobs of which some effect has an interval, and none is more than noise.
+    /// The knobs of which some effect has an interval, and none is more than noise; not those whose effect depends on another.
     fn idle(&self) -> Vec<&str> {
         let axes = distinct(self.effects.iter().map(|row| row.step.axis.as_str()));
         let idle = |axis: &&str| {
             let mut of = self.effects.iter().filter(|row| row.step.axis == **axis);
             let told = of.clone().any(|row| row.figure.matters.is_some());
-            told && of.all(|row| row.figure.matters != Some(true))
+            let mut both = self.interactions.iter().flat_map(|row| [&row.step.axis, &row.by.axis]);
+            let depends = both.any(|other| other == axis);
+            told && !depends && of.all(|row| row.figure.matters != Some(true))
         };
         axes.into_iter().filter(idle).collect()
     }
@@ -141,11 +143,11 @@ impl EffectsReport {
         let (told, idle) = (self.told(), self.idle());
         match told {
             0 => None,
-            _ if !self.any_matters() => {
+            _ if !self.any_matters() && self.interactions.is_empty() => {
                 Some(format!("no setting is shown to matter: {} beyond the noise", none_of(told)))
             }
             _ if idle.is_empty() => None,
-            _ => Some(format!("no effect beyond the noise: {}", first_of(&idle, SHOWN))),
+            _ => Some(format!("no average effect beyond the noise: {}", first_of(&idle, SHOWN))),
         }
     }
 

@@ -60,12 +60,9 @@ impl Seen {
     pub(super) fn note(&self) -> Option<String> {
         let mut said = Vec::new();
         if let Some((why, _)) = self.lacks.iter().max_by_key(|(_, runs)| **runs) {
-            let more = match self.lacks.len() - 1 {
-                0 => String::new(),
-                more => format!(" and {}", counted(more, "other reason")),
-            };
+            let one = if self.lacks.len() > 1 { "one of them: " } else { "" };
             let runs = counted(self.lacks.values().sum::<usize>(), "run");
-            said.push(format!("missing in {runs} ({why}{more})"));
+            said.push(format!("missing in {runs} ({one}{why})"));
         }
         let ends = self.lower_ends;
         said.extend((ends > 0).then(|| format!("a lower end in {}", counted(ends, "run"))));
