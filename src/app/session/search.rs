@@ -16,7 +16,7 @@ use crate::event::{
 };
 use crate::metric::MetricId;
 use crate::report::found::{Choice, Found, Nearest, Slice, SlicePoint};
-use crate::report::front::FrontReport;
+use crate::report::front::{FrontReport, Mark};
 use crate::schedule::{CellState, Policy, Repeats, Rounds, Visit};
 use crate::search::{self, Aims, Axis, Search, SearchPolicy, Space, Told, UNSET};
 
@@ -249,14 +249,17 @@ impl Searcher {
         }
     }
 
-    /// Without those that by the figures of their runs another one of them dominates: the model alone would keep a cell that it
-    /// believes to be as good in one objective, however much it is worse in the others.
+    /// Without those that by the figures of their runs another one of them, which is on the front, dominates: the model alone would
+    /// keep a cell that it believes to be as good in one objective, however much it is worse in the others.
     fn undominated(&self, recommended: Vec<usize>, front: Option<&FrontReport>) -> Vec<usize> {
         let name = |cell: &usize| &*self.cells[*cell].0;
         let names: BTreeSet<&str> = recommended.iter().map(name).collect();
-        let cells = front.into_iter().flat_map(|front| &front.cells);
-        let dominated: BTreeSet<&str> = cells
-            .filter(|cell| cell.dominated_by.as_ref().is_some_and(|by| names.contains(&*by.cell)))
+        let cells = || front.into_iter().flat_map(|front| &front.cells);
+        // Cells may dominate each other in a circle: one of the front stays in any case.
+        let best = cells().filter(|cell| cell.mark == Mark::Front).map(|cell| &*cell.cell);
+        let best: BTreeSet<&str> = best.filter(|cell| names.contains(cell)).collect();
+        let dominated: BTreeSet<&str> = cells()
+            .filter(|cell| cell.dominated_by.as_ref().is_some_and(|by| best.contains(&*by.cell)))
             .map(|cell| &*cell.cell)
             .collect();
         recommended.into_iter().filter(|cell| !dominated.contains(name(cell))).collect()
