@@ -1,5 +1,6 @@
 //! The figures of a command, for people: one row a figure; with several runs their median and range.
 
+use super::ending::is_ok;
 use super::interference::interference;
 use super::layout::{Caveat, Column, counted, render, wrap};
 use super::lower_end::is_lower_end;
@@ -73,8 +74,7 @@ pub fn summary(
 
 /// The runs whose figures are shown together: those that came to their end, as in `summary.csv`; all of them where none did.
 fn kept(records: &[RunRecord]) -> Vec<&RunRecord> {
-    let ended = |run: &&RunRecord| matches!(run.status, RunStatus::Completed | RunStatus::Stopped);
-    let kept: Vec<&RunRecord> = records.iter().filter(ended).collect();
+    let kept: Vec<&RunRecord> = records.iter().filter(|run| is_ok(run)).collect();
     if kept.is_empty() { records.iter().collect() } else { kept }
 }
 
