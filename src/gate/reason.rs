@@ -61,6 +61,7 @@ pub enum RowReason {
         /// What is said of it; may be empty.
         note: String,
         /// The worker did not say it: longer runs may not have it either.
+        #[serde(default)]
         unsaid: bool,
     },
     /// Runs of a comparison in turns were not made, or were ended by the user.

@@ -1,6 +1,7 @@
 #![expect(clippy::too_many_lines, reason = "tables: a row for each variant")]
 
 mod findings;
+mod gate;
 mod notes;
 mod stops;
 
