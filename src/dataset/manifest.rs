@@ -101,7 +101,9 @@ impl Scaling {
                 (value - mean) * factor
             }
         };
-        Ok(scaled as f32)
+        let scaled = scaled as f32;
+        let none = || format!("is {value}, which is too far out to be scaled");
+        scaled.is_finite().then_some(scaled).ok_or_else(none)
     }
 }
 

@@ -440,6 +440,11 @@ fn large_numbers_are_scaled_before_they_are_rounded() {
         let off = |(a, b): (f32, &f32)| (a - b).abs() < 1e-3;
         assert!(of(offset).into_iter().zip(&plain).all(off), "{offset}");
     }
+    // What no sample can hold is refused, in the test part as well.
+    let far = "a,b\n1e300,x\n1,x\n2,y\n3,x\n4,y\n";
+    let (_dir, data) = bare("files = \"a.csv\"\nlabel = \"b\"\n", &[("a.csv", far)]);
+    let error = load::<Test>(&data.unwrap()).unwrap_err().to_string();
+    assert!(error.contains("too far out to be scaled"), "{error}");
     let keys = "files = \"a.csv\"\nmin_value = 1700000000\nmax_value = 1700000010\n";
     let (_dir, data) = bare(keys, &[("a.csv", "1700000003,x\n1700000001,y\n1700000009,x\n")]);
     assert_eq!(load::<Train>(&data.unwrap()).unwrap().images, [0.1, 0.9]);
